@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* app/announce.c - the lines that a supervisor says to its user */
+#include "app/supervisor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/time.h"
+#include "os/sockdiag.h"
+#include "os/tree.h"
+#include "port/who.h"
+
+BERTH_PRINTF(2, 0)
+static void say(struct berth_supervisor *supervisor, const char *fmt, va_list ap)
+{
+	char line[2048];
+	int len;
+
+	len = snprintf(line, sizeof(line), "berth: ");
+	len += vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, ap);
+	if ((size_t)len > sizeof(line) - 2)
+		len = sizeof(line) - 2;
+	line[len++] = '\n';
+	berth_outq_add(&supervisor->messages, line, (size_t)len);
+}
+
+void berth_supervisor_say(struct berth_supervisor *supervisor, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (supervisor->job->quiet)
+		return;
+	va_start(ap, fmt);
+	say(supervisor, fmt, ap);
+	va_end(ap);
+}
+
+void berth_supervisor_verbose(struct berth_supervisor *supervisor, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!supervisor->job->verbose)
+		return;
+	va_start(ap, fmt);
+	say(supervisor, fmt, ap);
+	va_end(ap);
+}
+
+void berth_supervisor_event(struct berth_supervisor *supervisor, const char *name, json_t *event)
+{
+	BERTH_AUTO_JSON json_t *owned = event;
+	BERTH_AUTO_FREE char *line = NULL;
+	BERTH_AUTO_JSON json_t *document = NULL;
+
+	if (supervisor->status.fd < 0)
+		return;
+	document = json_pack("{s:i,s:s,s:o}", "version", 1, "event", name, "at", berth_json_time(berth_time_now_ms()));
+	if (!document || json_object_update(document, owned) < 0)
+		return;
+	line = berth_json_line(document);
+	if (!line)
+		return;
+	berth_outq_add(&supervisor->status, line, strlen(line));
+	berth_outq_add(&supervisor->status, "\n", 1);
+}
+
+/* The label of the record that leased the port; made among all that runs, since only there it is clear. */
+static bool find_own(struct berth_supervisor *supervisor, uint16_t port, struct berth_port_holder *holder)
+{
+	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, port);
+	const json_t *service = berth_registry_service(record);
+	BERTH_AUTO_JSON json_t *records = NULL;
+	const char *id = berth_json_string(service, "id", "");
+	char label[sizeof(holder->service)] = "", process[sizeof(holder->process)] = "berth";
+	struct berth_proc_stat stat;
+	json_t *other;
+	size_t i;
+
+	if (!record || berth_registry_load(&supervisor->registry, &records) < 0)
+		return false;
+	berth_registry_label(records);
+	json_array_foreach(records, i, other)
+		if (strcmp(berth_json_string(berth_registry_service(other), "id", ""), id) == 0)
+			berth_str_copy(label, sizeof(label),
+				       berth_json_string(berth_registry_service(other), "label", ""));
+	holder->pid = (pid_t)berth_json_int(service, "pid", 0);
+	if (berth_procfs_stat(holder->pid, &stat) == 0)
+		berth_str_printable(stat.comm, (size_t)-1, process, sizeof(process));
+	snprintf(holder->text, sizeof(holder->text), "%s %d '%s'", process, holder->pid, label);
+	berth_str_copy(holder->process, sizeof(holder->process), process);
+	berth_str_copy(holder->service, sizeof(holder->service), label);
+	return true;
+}
+
+static void find_holder(struct berth_supervisor *supervisor, uint16_t port, struct berth_port_holder *holder)
+{
+	struct berth_who_holder found;
+	size_t count = 0;
+
+	*holder = (struct berth_port_holder){ .known = true };
+	if (find_own(supervisor, port, holder))
+		return;
+	if (berth_who_find(port, true, NULL, 0, &found, 1, &count) < 0 || !count)
+		return;
+	holder->pid = found.proc.pid;
+	if (found.proc.pid)
+		berth_str_printable(found.comm, (size_t)-1, holder->process, sizeof(holder->process));
+	berth_who_format(&found, holder->text, sizeof(holder->text));
+}
+
+/* "held by node 812 'shop@main/web'", "browsers refuse to connect to it": why it is not the number that was asked for. */
+static void why_moved(struct berth_supervisor *supervisor, struct berth_port *port, char *buf, size_t size)
+{
+	bool taken = port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN;
+
+	if (taken && !port->holder.known)
+		find_holder(supervisor, port->refused.port, &port->holder);
+	if (port->refused.port && port->refused.why == BERTH_CHOOSE_RESERVED)
+		snprintf(buf, size, ", %s", berth_reserved_text(port->refused.reserved));
+	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_DENIED)
+		snprintf(buf, size, ", which needs root");
+	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
+		snprintf(buf, size, ", kept for another folder's service");
+	else if (taken && *port->holder.text)
+		snprintf(buf, size, "%s%s", strncmp(port->holder.text, "held ", 5) == 0 ? ", " : ", held by ",
+			 port->holder.text);
+	else if (port->reason == BERTH_PORT_GROUP)
+		snprintf(buf, size, ", moved with its group");
+	else
+		buf[0] = '\0';
+}
+
+/* Fewer addresses than the service asked for: it should not be a riddle why a neighbour can't reach it. */
+static void announce_narrowed(struct berth_supervisor *supervisor, size_t index)
+{
+	if (supervisor->job->loopback && supervisor->ports.steer[index].kind == BERTH_STEER_DECLARED)
+		berth_supervisor_verbose(supervisor, "%s listens on this machine only (--loopback)",
+					 supervisor->ports.port[index].name);
+}
+
+static void announce_port(struct berth_supervisor *supervisor, size_t index)
+{
+	const struct berth_ports *ports = &supervisor->ports;
+	struct berth_port *port = &supervisor->ports.port[index];
+	const char *service = supervisor->job->identity.service;
+	uint16_t asked = ports->steer[index].claimed ? ports->steer[index].claimed : berth_ports_asked(ports, index);
+	uint16_t wished = berth_ports_asked(ports, index);
+	char url[64], why[320], name[BERTH_NAME_MAX + BERTH_PORT_NAME_MAX + 2];
+	bool moved;
+
+	if (wished && wished != ports->steer[index].given)
+		asked = wished;
+	moved = asked && asked != ports->steer[index].given;
+	/* A debugger or a metrics port that has its own number is no news. */
+	if (ports->steer[index].kind != BERTH_STEER_DECLARED && !moved)
+		return;
+	berth_ports_url(ports, index, url, sizeof(url));
+	if (!*url)
+		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
+	if (strcmp(port->name, "main") == 0)
+		berth_str_copy(name, sizeof(name), service);
+	else
+		snprintf(name, sizeof(name), "%s:%s", service, port->name);
+	if (ports->steer[index].kind == BERTH_STEER_TOOL)
+		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
+	if (!moved) {
+		berth_supervisor_say(supervisor, "%s is %s", name, url);
+		return;
+	}
+	why_moved(supervisor, port, why, sizeof(why));
+	berth_supervisor_say(supervisor, "%s is %s (it asked for %u%s)", name, url, asked, why);
+}
+
+void berth_supervisor_announce(struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->ports.count; i++) {
+		struct berth_port *port = &supervisor->ports.port[i];
+
+		if (port->announced || !berth_ports_is_listening(&supervisor->ports, i))
+			continue;
+		port->announced = true;
+		announce_port(supervisor, i);
+		announce_narrowed(supervisor, i);
+		if (berth_ports_asked(&supervisor->ports, i) != supervisor->ports.steer[i].given)
+			berth_supervisor_event(supervisor, "moved",
+					       json_pack("{s:s,s:i,s:i}", "name", port->name, "asked",
+							 berth_ports_asked(&supervisor->ports, i), "port",
+							 supervisor->ports.steer[i].given));
+	}
+}
+
+/* What the tree does hold, for "it listens on nothing". */
+struct holdings {
+	struct berth_supervisor *supervisor;
+	struct berth_tree tree;
+	const char *protocol;
+	struct berth_str text;
+	size_t count;
+};
+
+static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
+{
+	struct holdings *holdings = arg;
+	struct berth_proc_socket found;
+	BERTH_AUTO_FREE pid_t *pids = NULL;
+	size_t count = 0;
+
+	pids = calloc(holdings->tree.count + 1, sizeof(*pids));
+	for (size_t i = 0; pids && i < holdings->tree.count; i++)
+		pids[i] = holdings->tree.procs[i].id.pid;
+	if (!pids || !entry->inode ||
+	    berth_procfs_find_sockets(&entry->inode, 1, pids, holdings->tree.count, &found, 1, &count, NULL) < 0 ||
+	    !count)
+		return 0;
+	berth_str_addf(&holdings->text, "%s%s %u", holdings->count ? ", " : "", holdings->protocol,
+		       berth_addr_port(&entry->local));
+	return ++holdings->count == 8;
+}
+
+void berth_supervisor_announce_silence(struct berth_supervisor *supervisor)
+{
+	struct holdings holdings = { .supervisor = supervisor };
+	struct berth_sockdiag_query query = { .family = AF_UNSPEC, .protocol = IPPROTO_TCP,
+					      .states = BERTH_SOCKDIAG_LISTEN };
+	char age[BERTH_TIME_AGE_SIZE];
+	int r;
+
+	berth_time_age(supervisor->service.times.notice_ns / 1000000, age);
+	if (berth_tree_load(supervisor->self.pid, NULL, &holdings.tree) == 0) {
+		holdings.protocol = "tcp";
+		r = berth_sockdiag_each(&query, add_holding, &holdings);
+		query.protocol = IPPROTO_UDP;
+		query.states = BERTH_SOCKDIAG_ANY;
+		holdings.protocol = "udp";
+		if (r >= 0)
+			r = berth_sockdiag_each(&query, add_holding, &holdings);
+		berth_tree_deinit(&holdings.tree);
+	}
+	if (holdings.count && berth_str_text(&holdings.text))
+		berth_supervisor_say(supervisor, "%s runs but its port does not listen after %s; it holds: %s",
+				     supervisor->job->identity.service, age, berth_str_text(&holdings.text));
+	else
+		berth_supervisor_say(supervisor, "%s runs but listens on nothing after %s",
+				     supervisor->job->identity.service, age);
+	berth_str_deinit(&holdings.text);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* app/control.h - the control socket of a supervisor: one request, one answer, as JSON */
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+
+#include <stdint.h>
+
+enum { BERTH_CONTROL_MAX = 128 * 1024 };
+
+/*
+ * Requests are objects with "do":
+ *   status                           -> {"service"}
+ *   stop     {grace_ms?, kill?, cause} -> {"service"} when nothing of it lives and its ports are bindable
+ *   await                            -> {"service"} when it is ready, or has ended
+ *   restart                          -> {"service"} when it is ready again
+ *   environment                      -> {"env":[...]}
+ *   view     + a notify descriptor   -> {}; the connection stays open while the supervisor answers for it
+ *   lease    {service, ports, range} -> {"env":[...],"ports":[...]}; from inside the service's own tree only
+ *   start    {argv, cwd, env}        -> {}; from inside too: run outside of the tree
+ *   open     {url}                   -> {}
+ * An answer is {"ok":true,...} or {"ok":false,"error":{"code","message","hint"}}.
+ */
+
+/* Connect to the supervisor at @name, checked to be our own user's or root's. fd, or -errno (-ECONNREFUSED, -ENOENT: nobody). */
+BERTH_MUST_USE int berth_control_connect(const char *name);
+
+/*
+ * Send @request (borrowed) with @pass_fd (-1: none) and wait for the answer, at most @timeout_ms (-1: for ever). 0 with *ret_answer (new
+ * reference, "ok" was true); -errno with @err: as the other side said, TIMEOUT, or that it has gone (-ECONNRESET).
+ */
+BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms, json_t **ret_answer,
+				     struct berth_err *err);

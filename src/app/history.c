@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* app/history.c - how services ended: the last ones are kept */
+#include "app/history.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "base/time.h"
+#include "os/statefile.h"
+
+enum {
+	END_MAX = 64 * 1024,
+	TAIL_MAX = 16 * 1024,
+	NAMES_MAX = 4 * BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
+};
+
+static int open_folder(void)
+{
+	char path[PATH_MAX];
+	size_t len;
+	int r = berth_statefile_path(BERTH_PLACE_STATE, path, sizeof(path) - 8);
+
+	if (r < 0)
+		return r;
+	len = strlen(path);
+	snprintf(path + len, sizeof(path) - len, "/ends");
+	return berth_statefile_open_dir(path);
+}
+
+/* 0000019f3a2b4c5d-KEY-ID.json: time in ms, hexadecimal. */
+static bool is_end(const char *name)
+{
+	return strlen(name) > 17 && name[16] == '-' && strspn(name, "0123456789abcdef") == 16;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+static int list(int dir_fd, char **ret_names, size_t *ret_count)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir)) && count < NAMES_MAX)
+		if (is_end(entry->d_name) && (ret_names[count] = strdup(entry->d_name)))
+			count++;
+	closedir(dir);
+	qsort(ret_names, count, sizeof(*ret_names), newest_first);
+	*ret_count = count;
+	return 0;
+}
+
+static void free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+}
+
+/* The end's log goes with it; a log that a living service writes has no end yet. */
+static void remove_end(int dir_fd, const char *name)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	BERTH_AUTO_JSON json_t *end = NULL;
+	const char *log;
+	size_t len;
+
+	if (berth_statefile_read(dir_fd, name, END_MAX, &text, &len) == 0) {
+		end = berth_json_parse(text, len);
+		log = berth_json_string(end, "log", NULL);
+		if (log)
+			unlink(log);
+	}
+	unlinkat(dir_fd, name, 0);
+}
+
+static void prune(int dir_fd, const char *key)
+{
+	char *names[NAMES_MAX];
+	size_t count = 0, same = 0;
+
+	if (list(dir_fd, names, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		same += strstr(names[i], key) != NULL;
+		if (i >= BERTH_HISTORY_ALL || (strstr(names[i], key) && same > BERTH_HISTORY_PER_SERVICE))
+			remove_end(dir_fd, names[i]);
+	}
+	free_names(names, count);
+}
+
+int berth_history_add(const json_t *document, const char *key)
+{
+	BERTH_AUTO_FREE char *text = berth_json_line(document);
+	BERTH_AUTO_FD int dir_fd = open_folder();
+	char name[128];
+	int r;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	if (!text)
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "%016llx-%s-%s.json", (unsigned long long)berth_time_now_ms(), key,
+		 berth_json_string(document, "id", "none"));
+	r = berth_statefile_write(dir_fd, name, text, strlen(text));
+	if (r == 0)
+		prune(dir_fd, key);
+	return r;
+}
+
+int berth_history_load(json_t **ret_ends)
+{
+	BERTH_AUTO_FD int dir_fd = open_folder();
+	json_t *ends = json_array();
+	char *names[NAMES_MAX];
+	size_t count = 0;
+
+	if (!ends)
+		return -ENOMEM;
+	if (dir_fd >= 0 && list(dir_fd, names, &count) < 0)
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		BERTH_AUTO_FREE char *text = NULL;
+		size_t len;
+
+		if (berth_statefile_read(dir_fd, names[i], END_MAX, &text, &len) == 0) {
+			json_t *end = berth_json_parse(text, len);
+
+			if (json_is_object(end))
+				json_array_append_new(ends, end);
+			else
+				json_decref(end);
+		}
+	}
+	free_names(names, count);
+	*ret_ends = ends;
+	return 0;
+}
+
+json_t *berth_history_tail(const char *path, size_t count)
+{
+	json_t *lines = json_array();
+	BERTH_AUTO_FD int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	char text[TAIL_MAX + 1], shown[2048];
+	struct stat st;
+	char *line, *end;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return lines;
+	n = pread(fd, text, TAIL_MAX, st.st_size > TAIL_MAX ? st.st_size - TAIL_MAX : 0);
+	if (n <= 0)
+		return lines;
+	if (text[n - 1] == '\n')
+		n--;
+	/* From the back: find where the last @count lines begin. */
+	end = text + n;
+	for (line = end; line > text && count; line--)
+		if (line[-1] == '\n' && --count == 0)
+			break;
+	while (line < end) {
+		char *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t len = (size_t)((stop ? stop : end) - line);
+
+		berth_str_printable(line, len, shown, sizeof(shown));
+		json_array_append_new(lines, json_string(shown));
+		line += len + 1;
+	}
+	return lines;
+}

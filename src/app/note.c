@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* app/note.c - what a supervisor and its guardian, or the starter that waits, tell each other */
+#include "app/note.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The note itself, then the document as text. */
+int berth_note_send(int sock, const struct berth_note *note, const json_t *document, int fd)
+{
+	BERTH_AUTO_FREE char *text = document ? berth_json_line(document) : NULL;
+	size_t len = text ? strlen(text) : 0;
+	BERTH_AUTO_FREE char *message = malloc(sizeof(*note) + len);
+
+	if (!message || (document && !text))
+		return -ENOMEM;
+	memcpy(message, note, sizeof(*note));
+	if (text)
+		memcpy(message + sizeof(*note), text, len);
+	return berth_uds_send(sock, message, sizeof(*note) + len, fd);
+}
+
+int berth_note_recv(int sock, struct berth_note *ret_note, json_t **ret_document, int *ret_fd)
+{
+	BERTH_AUTO_FREE char *message = malloc(BERTH_NOTE_MAX);
+	ssize_t n;
+
+	if (!message)
+		return -ENOMEM;
+	n = berth_uds_recv(sock, message, BERTH_NOTE_MAX, ret_fd);
+	if (n <= 0)
+		return (int)n;
+	if ((size_t)n < sizeof(*ret_note))
+		return -EPROTO;
+	memcpy(ret_note, message, sizeof(*ret_note));
+	if (ret_document)
+		*ret_document = (size_t)n > sizeof(*ret_note) ?
+					berth_json_parse(message + sizeof(*ret_note), (size_t)n - sizeof(*ret_note)) :
+					NULL;
+	return 1;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app/registry.c - what runs: one record per supervisor, true because that process lives
+ *
+ * Nothing here decides who owns a port or a name: sockets do. A record only says what they stand for, and is believed as long as the
+ * process that wrote it lives (pid, start time and boot). So there is nothing to lock, and nothing to repair.
+ */
+#include "app/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "os/statefile.h"
+
+enum {
+	RECORD_MAX = 256 * 1024,
+	RECORDS_MAX = 20000, /* of one user: more is a runaway loop */
+};
+
+static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *err)
+{
+	struct berth_registry registry = { .dir_fd = -1, .ports_fd = -1 };
+	char ports[PATH_MAX];
+	struct stat st;
+	int r;
+
+	r = berth_statefile_path(BERTH_PLACE_RUNTIME, registry.path, sizeof(registry.path));
+	if (r < 0)
+		return berth_err_errno(err, r, "cannot find a folder for what runs");
+	registry.dir_fd = berth_statefile_open_dir(registry.path);
+	if (registry.dir_fd < 0) {
+		berth_err_errno(err, registry.dir_fd, "cannot use '%s'", registry.path);
+		berth_err_hint(err, "it must be a folder of your own that nobody else can write to; "
+				    "set XDG_RUNTIME_DIR to another one");
+		return registry.dir_fd;
+	}
+	if ((size_t)snprintf(ports, sizeof(ports), "%s/ports", registry.path) >= sizeof(ports))
+		r = -ENAMETOOLONG;
+	registry.ports_fd = r < 0 ? r : berth_statefile_open_dir(ports);
+	if (registry.ports_fd < 0) {
+		r = berth_err_errno(err, registry.ports_fd, "cannot use '%s'", ports);
+		berth_registry_close(&registry);
+		return r;
+	}
+	registry.netns = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+	*ret_registry = registry;
+	return 0;
+}
+
+void berth_registry_close(struct berth_registry *registry)
+{
+	berth_fd_close(&registry->dir_fd);
+	berth_fd_close(&registry->ports_fd);
+}
+
+int berth_registry_new_id(char ret_id[BERTH_ID_SIZE])
+{
+	unsigned char random[6];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -errno;
+	for (size_t i = 0; i < sizeof(random); i++)
+		ret_id[i] = id_letters[random[i] % 32];
+	ret_id[sizeof(random)] = '\0';
+	/* An id with no digit in it could be a name. */
+	ret_id[0] = (char)('2' + random[0] % 6);
+	return 0;
+}
+
+bool berth_registry_is_id(const char *text)
+{
+	return strlen(text) == 6 && text[0] >= '2' && text[0] <= '7' && strspn(text, id_letters) == 6;
+}
+
+static void file_name(const char *id, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s.json", id);
+}
+
+int berth_registry_write(struct berth_registry *registry, const char *id, const json_t *record)
+{
+	BERTH_AUTO_FREE char *text = berth_json_line(record);
+	char name[32];
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	file_name(id, name, sizeof(name));
+	r = berth_statefile_write(registry->dir_fd, name, text, strlen(text));
+	if (r == -ENOENT) {
+		/* A logout has removed the folder under us (logind): make it again. */
+		struct berth_registry again;
+
+		r = berth_registry_open(&again, NULL);
+		if (r < 0)
+			return r;
+		berth_registry_close(registry);
+		*registry = again;
+		r = berth_statefile_write(registry->dir_fd, name, text, strlen(text));
+	}
+	return r;
+}
+
+void berth_registry_remove(struct berth_registry *registry, const char *id)
+{
+	char name[32];
+
+	file_name(id, name, sizeof(name));
+	unlinkat(registry->dir_fd, name, 0);
+}
+
+static void port_name(const struct berth_registry *registry, uint16_t port, char *buf, size_t size)
+{
+	snprintf(buf, size, "%llu-%u", (unsigned long long)registry->netns, port);
+}
+
+void berth_registry_claim_port(struct berth_registry *registry, uint16_t port, const char *id)
+{
+	char name[48];
+
+	port_name(registry, port, name, sizeof(name));
+	if (symlinkat(id, registry->ports_fd, name) < 0 && errno == EEXIST) {
+		/* Left by somebody who is gone: the socket says that it is ours now. */
+		unlinkat(registry->ports_fd, name, 0);
+		(void)!symlinkat(id, registry->ports_fd, name);
+	}
+}
+
+static bool is_port_of(struct berth_registry *registry, const char *name, const char *id)
+{
+	char target[BERTH_ID_SIZE];
+	ssize_t n = readlinkat(registry->ports_fd, name, target, sizeof(target));
+
+	return n == (ssize_t)strlen(id) && memcmp(target, id, (size_t)n) == 0;
+}
+
+void berth_registry_unclaim_port(struct berth_registry *registry, uint16_t port, const char *id)
+{
+	char name[48];
+
+	port_name(registry, port, name, sizeof(name));
+	if (is_port_of(registry, name, id))
+		unlinkat(registry->ports_fd, name, 0);
+}
+
+static json_t *read_file(struct berth_registry *registry, const char *name)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	size_t len;
+	json_t *record;
+
+	if (berth_statefile_read(registry->dir_fd, name, RECORD_MAX, &text, &len) < 0)
+		return NULL;
+	record = berth_json_parse(text, len);
+	if (record && json_is_object(berth_registry_service(record)) &&
+	    json_is_object(json_object_get(record, "berth")))
+		return record;
+	json_decref(record);
+	return NULL;
+}
+
+json_t *berth_registry_read(struct berth_registry *registry, const char *id)
+{
+	char name[32];
+
+	if (!berth_registry_is_id(id))
+		return NULL;
+	file_name(id, name, sizeof(name));
+	return read_file(registry, name);
+}
+
+static bool has_port(const json_t *record, uint16_t port)
+{
+	const json_t *ports = json_object_get(berth_registry_service(record), "ports");
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(ports, i, entry)
+		if (berth_json_int(entry, "port", 0) == port)
+			return true;
+	return false;
+}
+
+json_t *berth_registry_find_port(struct berth_registry *registry, uint16_t port)
+{
+	char name[48], id[BERTH_ID_SIZE + 1];
+	json_t *record;
+	ssize_t n;
+
+	port_name(registry, port, name, sizeof(name));
+	n = readlinkat(registry->ports_fd, name, id, sizeof(id) - 1);
+	if (n <= 0)
+		return NULL;
+	id[n] = '\0';
+	record = berth_registry_read(registry, id);
+	if (record && berth_registry_life(record) == BERTH_REGISTRY_LIVE && has_port(record, port))
+		return record;
+	json_decref(record);
+	return NULL;
+}
+
+json_t *berth_registry_service(const json_t *record)
+{
+	return json_object_get(record, "service");
+}
+
+json_t *berth_registry_private(const json_t *record, const char *key)
+{
+	return json_object_get(json_object_get(record, "berth"), key);
+}
+
+struct berth_proc_id berth_registry_process(const json_t *record, const char *which)
+{
+	const json_t *process = berth_registry_private(record, which);
+
+	return (struct berth_proc_id){
+		.pid = (pid_t)berth_json_int(process, "pid", 0),
+		.start_ticks = (uint64_t)berth_json_int(process, "start", 0),
+	};
+}
+
+json_t *berth_registry_process_json(const struct berth_proc_id *id)
+{
+	return json_pack("{s:I,s:I}", "pid", (json_int_t)id->pid, "start", (json_int_t)id->start_ticks);
+}
+
+static bool is_of_this_boot(const json_t *record)
+{
+	const char *boot = json_string_value(berth_registry_private(record, "boot"));
+	char now[37];
+
+	return boot && berth_procfs_boot_id(now) == 0 && strcmp(boot, now) == 0;
+}
+
+enum berth_registry_life berth_registry_life(const json_t *record)
+{
+	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
+
+	/* A start time of another boot could come again: rare, and then the socket's name does not answer. */
+	if (berth_procfs_is_alive(&supervisor))
+		return is_of_this_boot(record) ? BERTH_REGISTRY_LIVE : BERTH_REGISTRY_DEAD;
+	if (guardian.pid && berth_procfs_is_alive(&guardian) && is_of_this_boot(record))
+		return BERTH_REGISTRY_ENDING;
+	return BERTH_REGISTRY_DEAD;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const json_t *const *left = a, *const *right = b;
+	int order = strcmp(berth_json_string(berth_registry_service(*left), "started_at", ""),
+			   berth_json_string(berth_registry_service(*right), "started_at", ""));
+
+	return order ? order :
+		       strcmp(berth_json_string(berth_registry_service(*left), "id", ""),
+			      berth_json_string(berth_registry_service(*right), "id", ""));
+}
+
+static json_t *sorted(json_t **records, size_t count)
+{
+	json_t *array = json_array();
+
+	if (count)
+		qsort(records, count, sizeof(*records), by_start);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, records[i]);
+	return array;
+}
+
+int berth_registry_load(struct berth_registry *registry, json_t **ret_records)
+{
+	int fd = openat(registry->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	BERTH_AUTO_FREE json_t **records = NULL;
+	size_t count = 0, size = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir)) && count < RECORDS_MAX) {
+		const char *dot = strchr(entry->d_name, '.');
+		json_t *record;
+
+		if (!dot || dot - entry->d_name != 6 || strcmp(dot, ".json") != 0)
+			continue;
+		record = read_file(registry, entry->d_name);
+		if (!record)
+			continue;
+		if (count == size) {
+			size_t grown_size = size ? size * 2 : 64;
+			json_t **grown = reallocarray(records, grown_size, sizeof(*records));
+
+			if (!grown) {
+				json_decref(record);
+				break;
+			}
+			records = grown;
+			size = grown_size;
+		}
+		records[count++] = record;
+	}
+	closedir(dir);
+	*ret_records = sorted(records, count);
+	return *ret_records ? 0 : -ENOMEM;
+}
+
+/* {project: {root: branch}}: looked through once, so that many services of one folder cost nothing more. */
+static json_t *collect_roots(const json_t *records)
+{
+	json_t *projects = json_object();
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record) {
+		const json_t *service = berth_registry_service(record);
+		const char *project = berth_json_string(service, "project", "");
+		json_t *roots = json_object_get(projects, project);
+
+		if (!roots) {
+			roots = json_object();
+			json_object_set_new(projects, project, roots);
+		}
+		json_object_set_new(roots, berth_json_string(service, "root", ""),
+				    json_string(berth_json_string(service, "branch", "")));
+	}
+	return projects;
+}
+
+/* Does another root of this project run something (on the same branch)? Then the plain label would not tell them apart. */
+static bool has_twin(json_t *projects, const json_t *service, bool same_branch)
+{
+	json_t *roots = json_object_get(projects, berth_json_string(service, "project", ""));
+	const char *own_root = berth_json_string(service, "root", "");
+	const char *own_branch = berth_json_string(service, "branch", "");
+	const char *root;
+	json_t *branch;
+
+	json_object_foreach(roots, root, branch) {
+		if (strcmp(root, own_root) == 0)
+			continue;
+		if (!same_branch || strcmp(json_string_value(branch), own_branch) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void parent_name(const char *root, char *buf, size_t size)
+{
+	const char *end = strrchr(root, '/');
+	const char *begin = end;
+
+	while (begin && begin > root && begin[-1] != '/')
+		begin--;
+	berth_str_copy(buf, size, "");
+	if (end && begin && end > begin)
+		snprintf(buf, size, "%.*s", (int)(end - begin), begin);
+}
+
+static void label_service(json_t *projects, const json_t *record, json_t *service)
+{
+	const char *branch = berth_json_string(service, "branch", "");
+	bool linked = berth_json_bool(json_object_get(record, "berth"), "linked", false);
+	int64_t instance = berth_json_int(service, "instance", 1);
+	struct berth_str label = { 0 };
+	char parent[64];
+
+	berth_str_add(&label, berth_json_string(service, "project", ""));
+	if (*branch && (linked || has_twin(projects, service, false)) && !has_twin(projects, service, true)) {
+		berth_str_addf(&label, "@%s", branch);
+	} else if (has_twin(projects, service, true)) {
+		parent_name(berth_json_string(service, "root", ""), parent, sizeof(parent));
+		berth_str_addf(&label, "~%s", parent);
+	}
+	berth_str_addf(&label, "/%s", berth_json_string(service, "service", ""));
+	if (instance > 1)
+		berth_str_addf(&label, ".%lld", (long long)instance);
+	if (berth_str_text(&label))
+		json_object_set_new(service, "label", berth_json_text(berth_str_text(&label)));
+	berth_str_deinit(&label);
+}
+
+void berth_registry_label(json_t *records)
+{
+	BERTH_AUTO_JSON json_t *projects = collect_roots(records);
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record)
+		label_service(projects, record, berth_registry_service(record));
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* app/stop.c - end a service from outside, whatever state its supervisor is in */
+#include "app/stop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+
+#include "app/find.h"
+#include "app/sweep.h"
+#include "os/child.h"
+#include "os/tree.h"
+
+enum {
+	HELLO_MS = 1000, /* a supervisor answers at once, or is stopped or stuck */
+	SLACK_MS = 5000, /* beyond the grace period: SIGKILL, and the last looks */
+	CLEAR_UP_MS = 10000,
+	GRACE_DEFAULT_MS = 10000,
+};
+
+/* Until the process has gone; true if it has. */
+static bool await_end(const struct berth_proc_id *id, int timeout_ms)
+{
+	BERTH_AUTO_FD int pidfd = id->pid ? berth_child_open(id->pid) : -1;
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd < 0 || !berth_procfs_is_alive(id))
+		return true;
+	return poll(&poll_fd, 1, timeout_ms) == 1;
+}
+
+static bool is_responsive(const json_t *record)
+{
+	BERTH_AUTO_JSON json_t *hello = json_pack("{s:s}", "do", "status");
+	BERTH_AUTO_JSON json_t *answer = NULL;
+
+	return berth_find_ask(record, hello, HELLO_MS, &answer, NULL) == 0;
+}
+
+/* Without its supervisor the guardian ends the service; without both, we do. */
+static int stop_hard(struct berth_registry *registry, json_t *record, struct berth_err *err)
+{
+	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
+	int r = berth_tree_signal(&supervisor, SIGKILL);
+
+	if (r < 0 && r != -ESRCH)
+		return berth_err_errno(err, r, "cannot end the supervisor, process %d", supervisor.pid);
+	await_end(&supervisor, CLEAR_UP_MS);
+	await_end(&guardian, CLEAR_UP_MS);
+	if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
+		return berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "'%s' does not end",
+				     berth_json_string(berth_registry_service(record), "label", "?"));
+	r = berth_sweep(registry, record);
+	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : 0;
+}
+
+static int64_t patience_ms(const struct berth_stop_spec *spec, const json_t *record)
+{
+	int64_t own = berth_json_int(json_object_get(record, "berth"), "grace_ms", GRACE_DEFAULT_MS);
+
+	return (spec->grace_ms >= 0 ? spec->grace_ms : own) + SLACK_MS;
+}
+
+int berth_stop(struct berth_registry *registry, json_t *record, const struct berth_stop_spec *spec,
+	       json_t **ret_answer, struct berth_err *err)
+{
+	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	BERTH_AUTO_JSON json_t *request = json_pack("{s:s,s:I,s:b,s:s}", "do", "stop", "grace_ms",
+						    (json_int_t)spec->grace_ms, "kill", spec->kill, "cause",
+						    spec->force ? "force" : "user");
+	int r;
+
+	*ret_answer = NULL;
+	if (!is_responsive(record)) {
+		/* Stopped by somebody's kill -STOP, or in another network namespace: then its name is not to be reached from here. */
+		if (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(record))
+			return stop_hard(registry, record, err);
+	}
+	r = berth_find_ask(record, request, (int)patience_ms(spec, record), ret_answer, err);
+	if (r == -ETIMEDOUT || r == -ECONNRESET)
+		return stop_hard(registry, record, err);
+	if (r < 0)
+		return r;
+	await_end(&supervisor, CLEAR_UP_MS);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* app/stop.h - end a service from outside, whatever state its supervisor is in */
+#pragma once
+
+#include "app/registry.h"
+
+struct berth_stop_spec {
+	int64_t grace_ms; /* -1: the service's own */
+	bool kill; /* without grace */
+	bool force; /* for another start of it */
+};
+
+/*
+ * Returns when nothing of the service lives and its ports are bindable. *ret_answer (new reference, NULL where the supervisor had to be killed) has
+ * the last "service" document and "also_ended". A supervisor that does not answer is continued (SIGCONT), then killed: its guardian
+ * clears up. 0 or -errno with @err.
+ */
+BERTH_MUST_USE int berth_stop(struct berth_registry *registry, json_t *record, const struct berth_stop_spec *spec,
+			      json_t **ret_answer, struct berth_err *err);

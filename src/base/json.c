@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* base/json.c - jansson, with our defaults: look-ups that never fail, one way to print */
+#include "base/json.h"
+
+#include "base/str.h"
+#include "base/time.h"
+
+#include <string.h>
+
+const char *berth_json_string(const json_t *object, const char *key, const char *otherwise)
+{
+	const json_t *member = json_object_get(object, key);
+
+	return json_is_string(member) ? json_string_value(member) : otherwise;
+}
+
+int64_t berth_json_int(const json_t *object, const char *key, int64_t otherwise)
+{
+	const json_t *member = json_object_get(object, key);
+
+	return json_is_integer(member) ? json_integer_value(member) : otherwise;
+}
+
+bool berth_json_bool(const json_t *object, const char *key, bool otherwise)
+{
+	const json_t *member = json_object_get(object, key);
+
+	return json_is_boolean(member) ? json_is_true(member) : otherwise;
+}
+
+json_t *berth_json_text(const char *bytes)
+{
+	struct berth_str clean = { 0 };
+	json_t *json = NULL;
+	size_t len = strlen(bytes);
+
+	while (len > 0) {
+		size_t n = berth_str_utf8_len(bytes, len);
+
+		if (n > 0) {
+			berth_str_add_bytes(&clean, bytes, n);
+		} else {
+			berth_str_add(&clean, "\xef\xbf\xbd");
+			n = 1;
+		}
+		bytes += n;
+		len -= n;
+	}
+	if (berth_str_text(&clean))
+		json = json_string(berth_str_text(&clean));
+	berth_str_deinit(&clean);
+	return json;
+}
+
+json_t *berth_json_text_or_null(const char *bytes)
+{
+	return bytes && *bytes ? berth_json_text(bytes) : json_null();
+}
+
+json_t *berth_json_time(int64_t ms)
+{
+	char buf[BERTH_TIME_RFC3339_SIZE];
+
+	return ms ? json_string(berth_time_format(ms, buf)) : json_null();
+}
+
+json_t *berth_json_parse(const char *text, size_t len)
+{
+	return json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+char *berth_json_line(const json_t *json)
+{
+	return json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+}

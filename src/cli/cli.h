@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/cli.h - what every command is given */
+#pragma once
+
+#include "cli/opt.h"
+#include "cli/out.h"
+
+/* Made by main for one command; borrowed by its run(). */
+struct berth_cli {
+	const struct berth_cmd *cmd;
+	struct berth_common common; /* -C is done: the working folder is the one the user means */
+	struct berth_opt_list operands; /* with command_rest: the foreign argv */
+	struct berth_out out;
+	/* Set by run(): the exit code of its failure, in place of the error's own; 0: that one. */
+	int error_exit;
+};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/cmd-history.c - berth history: how services ended */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "app/history.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/end-text.h"
+#include "cli/table.h"
+#include "service/identity.h"
+
+struct history_args {
+	const char *columns;
+	bool all;
+};
+
+static const struct berth_opt history_opts[] = {
+	{ 'a', "all", NULL, BERTH_AT(FLAG, struct history_args, all), "of every project" },
+	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct history_args, columns), "show these columns: service,ended,end,log" },
+	{ 0 },
+};
+
+static void format_service(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+{
+	int64_t instance = berth_json_int(row, "instance", 1);
+
+	berth_str_addf(text, "%s/%s", berth_json_string(row, "project", "?"), berth_json_string(row, "service", "?"));
+	if (instance > 1)
+		berth_str_addf(text, ".%lld", (long long)instance);
+}
+
+static void format_end(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+{
+	char end[256];
+
+	berth_str_add(text, berth_end_text(row, now_ms, end, sizeof(end)));
+}
+
+static const struct berth_column columns[] = {
+	{ "service", "SERVICE", BERTH_COLUMN_STRING, NULL, "project and name", .format = format_service },
+	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "stopped or failed", .tone = berth_column_state_tone },
+	{ "end", "END", BERTH_COLUMN_STRING, NULL, "how, by whom, and when", .format = format_end },
+	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of that life of it" },
+	{ "code", "CODE", BERTH_COLUMN_INTEGER, "exit.code", "exit code", .extra = true },
+	{ "signal", "SIGNAL", BERTH_COLUMN_STRING, "exit.signal", "what ended it", .extra = true },
+	{ "by", "BY", BERTH_COLUMN_STRING, "exit.by", "who ended it", .extra = true },
+	{ "ended", "ENDED", BERTH_COLUMN_STRING, "ended_at", "when", .extra = true },
+	{ "log", "LOG", BERTH_COLUMN_STRING, "log", "its output", .extra = true, .flexible = true },
+	{ "also", "ALSO ENDED", BERTH_COLUMN_STRING, "also_ended", "what was ended besides", .extra = true, .flexible = true },
+	{ 0 },
+};
+
+static bool is_meant(const json_t *end, const struct berth_opt_list *operands, const char *root)
+{
+	if (!operands->count)
+		return !root || strcmp(berth_json_string(end, "root", ""), root) == 0;
+	for (size_t i = 0; i < operands->count; i++)
+		if (strcmp(operands->items[i], berth_json_string(end, "service", "")) == 0 ||
+		    strcmp(operands->items[i], berth_json_string(end, "id", "")) == 0)
+			return true;
+	return false;
+}
+
+/* Named ones with the last lines of their output. */
+static void print_lines(struct berth_cli *cli, const json_t *ends)
+{
+	const json_t *end, *last;
+	size_t i, j;
+
+	json_array_foreach(ends, i, end) {
+		if (!json_array_size(json_object_get(end, "last_lines")))
+			continue;
+		berth_out_result(&cli->out, "\n%s %s\n", berth_json_string(end, "service", "?"),
+				 berth_json_string(end, "id", "?"));
+		json_array_foreach(json_object_get(end, "last_lines"), j, last)
+			berth_out_result(&cli->out, "  | %s\n", json_string_value(last));
+	}
+}
+
+static int run_history(struct berth_cli *cli, void *arguments, struct berth_err *err)
+{
+	const struct history_args *args = arguments;
+	BERTH_AUTO_JSON json_t *all = NULL;
+	BERTH_AUTO_JSON json_t *ends = json_array();
+	struct berth_identity here;
+	struct berth_table table;
+	char cwd[PATH_MAX];
+	json_t *end;
+	size_t i;
+	int r;
+
+	r = berth_table_select(columns, args->columns, &table, err);
+	if (r == 0 && !getcwd(cwd, sizeof(cwd)))
+		r = berth_err_errno(err, -ENOENT, "cannot tell the working folder");
+	if (r == 0)
+		r = berth_identity_load(cwd, &here, err);
+	if (r < 0)
+		return r;
+	r = berth_history_load(&all);
+	if (r < 0)
+		return berth_err_errno(err, r, "cannot read the history");
+	json_array_foreach(all, i, end)
+		if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
+			json_array_append(ends, end);
+	r = berth_table_print(&table, "ends", ends, berth_time_now_ms(), &cli->out, err);
+	if (r == 0 && !cli->out.json && cli->operands.count)
+		print_lines(cli, ends);
+	return r;
+}
+
+const struct berth_cmd berth_cmd_history = {
+	.name = "history",
+	.synopsis = "[options] [SERVICE | ID]...",
+	.summary = "show how services ended",
+	.details = "The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "
+		   "berth kept it (-d).",
+	.opts = history_opts,
+	.args_size = sizeof(struct history_args),
+	.max = -1,
+	.group = BERTH_CMD_LOOK,
+	.complete = BERTH_COMPLETE_SERVICE,
+	.run = run_history,
+};

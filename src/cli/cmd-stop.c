@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/cmd-stop.c - berth stop: end services, and all that they started */
+#include <string.h>
+
+#include "app/history.h"
+#include "app/stop.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/services.h"
+
+struct stop_args {
+	int64_t grace_ms;
+	bool kill;
+	bool all;
+};
+
+static const struct berth_opt stop_opts[] = {
+	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct stop_args, grace_ms),
+	  "from SIGTERM to SIGKILL; what it was started with otherwise", .min = 0 },
+	{ 0, "kill", NULL, BERTH_AT(FLAG, struct stop_args, kill), "SIGKILL at once" },
+	{ 'a', "all", NULL, BERTH_AT(FLAG, struct stop_args, all), "everything that runs, of every project" },
+	{ 0 },
+};
+
+/* "5173 is free", "5173 and 24678 are free" */
+static void add_ports(const json_t *service, struct berth_str *text)
+{
+	const json_t *ports = json_object_get(service, "ports");
+	size_t count = json_array_size(ports);
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+		berth_str_addf(text, "%s%lld", i == 0 ? "; " : i + 1 == count ? " and " : ", ",
+			       (long long)berth_json_int(port, "port", 0));
+	if (count)
+		berth_str_add(text, count == 1 ? " is free" : " are free");
+}
+
+static void say_ended(struct berth_cli *cli, const json_t *service, const json_t *answer, int64_t took_ms)
+{
+	const char *also = berth_json_string(answer, "also_ended", "");
+	const json_t *exit = json_object_get(json_object_get(answer, "service"), "exit");
+	bool killed = !answer || strcmp(berth_json_string(exit, "signal", ""), "KILL") == 0;
+	struct berth_str text = { 0 };
+
+	berth_str_addf(&text, "ended %s (pid %lld, %s, %.1f s)", berth_json_string(service, "label", "?"),
+		       (long long)berth_json_int(service, "pid", 0), killed ? "SIGKILL" : "SIGTERM",
+		       (double)took_ms / 1000);
+	add_ports(service, &text);
+	if (*also)
+		berth_str_addf(&text, "; also ended: %s", also);
+	if (berth_str_text(&text))
+		berth_out_say(&cli->out, "%s", berth_str_text(&text));
+	berth_str_deinit(&text);
+}
+
+static int stop_each(struct berth_cli *cli, struct berth_services *services, const struct stop_args *args, json_t *records,
+		     json_t *documents, struct berth_err *err)
+{
+	const struct berth_stop_spec spec = { .grace_ms = args->kill ? 0 : args->grace_ms ? args->grace_ms : -1,
+					      .kill = args->kill };
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record) {
+		BERTH_AUTO_JSON json_t *answer = NULL;
+		int64_t began = berth_time_now_ms();
+		int r = berth_stop(&services->registry, record, &spec, &answer, err);
+
+		if (r < 0)
+			return r;
+		say_ended(cli, berth_registry_service(record), answer, berth_time_now_ms() - began);
+		json_array_append(documents, answer ? json_object_get(answer, "service") : berth_registry_service(record));
+	}
+	return 0;
+}
+
+/* Known, and not running: the goal holds already. */
+static bool has_ended_before(const struct berth_services *services, const char *word)
+{
+	BERTH_AUTO_JSON json_t *ends = NULL;
+	const json_t *end;
+	size_t i;
+
+	if (berth_history_load(&ends) < 0)
+		return false;
+	json_array_foreach(ends, i, end)
+		if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
+		    strcmp(berth_json_string(end, "root", ""), services->here.root) == 0)
+			return true;
+	return false;
+}
+
+static int run_stop(struct berth_cli *cli, void *arguments, struct berth_err *err)
+{
+	const struct stop_args *args = arguments;
+	BERTH_AUTO_JSON json_t *documents = json_array();
+	BERTH_AUTO_JSON json_t *document = NULL;
+	BERTH_AUTO_JSON json_t *found = NULL;
+	struct berth_services services;
+	int r;
+
+	r = berth_services_load(&services, err);
+	if (r < 0)
+		return r;
+	if (args->all)
+		found = json_incref(services.records);
+	else
+		r = berth_services_select(&services, &cli->operands, &found, err);
+	if (r < 0 && cli->operands.count == 1 && err->code == BERTH_ERR_NOT_FOUND &&
+	    has_ended_before(&services, cli->operands.items[0])) {
+		berth_out_say(&cli->out, "%s does not run", cli->operands.items[0]);
+		found = json_array();
+		r = 0;
+	} else if (r == 0 && !json_array_size(found)) {
+		berth_out_say(&cli->out, args->all ? "nothing runs" : "nothing of this project runs");
+	}
+	if (r == 0)
+		r = stop_each(cli, &services, args, found, documents, err);
+	berth_services_deinit(&services);
+	if (r == 0 && cli->out.json) {
+		document = json_pack("{s:i,s:O}", "version", 1, "services", documents);
+		berth_out_json(&cli->out, document);
+	}
+	return r;
+}
+
+const struct berth_cmd berth_cmd_stop = {
+	.name = "stop",
+	.synopsis = "[options] [SERVICE | PORT | ID]...",
+	.summary = "end services and all they started; their ports are free then",
+	.details =
+		"Without an operand: the services of this project. SIGTERM first, SIGKILL when the grace period is over. Returns when "
+		"nothing of the service lives and its ports can be bound; what was ended besides is named.",
+	.opts = stop_opts,
+	.args_size = sizeof(struct stop_args),
+	.max = -1,
+	.group = BERTH_CMD_CHANGE,
+	.complete = BERTH_COMPLETE_SERVICE,
+	.run = run_stop,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* os/cgroup.c - a control group of one's own: cgroups(7), version 2 */
+#include "os/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/statefile.h"
+
+enum { CGROUP_FILE_MAX = 65536 };
+
+/* Where version 2 is mounted: alone, or beside version 1 ("hybrid"). */
+static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+/* "0::/user.slice/..." of /proc/self/cgroup. */
+static int own_path(char *buf, size_t size)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	char *line, *rest;
+	size_t len;
+	int r;
+
+	r = berth_statefile_read(AT_FDCWD, "/proc/self/cgroup", CGROUP_FILE_MAX, &text, &len);
+	if (r < 0)
+		return r;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (strncmp(line, "0::/", 4) == 0)
+			return snprintf(buf, size, "%s", line + 3) < (int)size ? 0 : -ENAMETOOLONG;
+	return -ENOENT;
+}
+
+static const char *find_mount(void)
+{
+	char path[128];
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(mounts); i++) {
+		snprintf(path, sizeof(path), "%s/cgroup.procs", mounts[i]);
+		if (access(path, F_OK) == 0)
+			return mounts[i];
+	}
+	return NULL;
+}
+
+int berth_cgroup_new(const char *name, struct berth_cgroup *ret_cgroup)
+{
+	const char *mount = find_mount();
+	struct berth_cgroup cgroup = { .fd = -1 };
+	char own[PATH_MAX];
+	int r;
+
+	if (!mount)
+		return -ENOENT;
+	r = own_path(own, sizeof(own));
+	if (r < 0)
+		return r;
+	r = snprintf(cgroup.path, sizeof(cgroup.path), "%s%s/%s", mount, strcmp(own, "/") == 0 ? "" : own, name);
+	if (r >= (int)sizeof(cgroup.path))
+		return -ENAMETOOLONG;
+	if (mkdir(cgroup.path, 0755) < 0)
+		return -errno;
+	cgroup.fd = open(cgroup.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup.fd < 0) {
+		r = -errno;
+		rmdir(cgroup.path);
+		return r;
+	}
+	*ret_cgroup = cgroup;
+	return 0;
+}
+
+int berth_cgroup_kill(const char *path)
+{
+	char file[PATH_MAX + 16];
+	BERTH_AUTO_FD int fd = -1;
+
+	snprintf(file, sizeof(file), "%s/cgroup.kill", path);
+	fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+unsigned long berth_cgroup_oom_kills(const char *path)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	char file[PATH_MAX + 16];
+	unsigned long kills;
+	char *found;
+	size_t len;
+
+	snprintf(file, sizeof(file), "%s/memory.events", path);
+	if (berth_statefile_read(AT_FDCWD, file, CGROUP_FILE_MAX, &text, &len) < 0)
+		return 0;
+	found = strstr(text, "oom_kill ");
+	return found && sscanf(found, "oom_kill %lu", &kills) == 1 ? kills : 0;
+}
+
+int berth_cgroup_remove(struct berth_cgroup *cgroup)
+{
+	int r = 0;
+
+	if (cgroup->path[0] && rmdir(cgroup->path) < 0)
+		r = -errno;
+	cgroup->path[0] = '\0';
+	berth_fd_close(&cgroup->fd);
+	return r;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os/child.c - start a process, and know it by its pidfd
+ *
+ * Between clone3() and exec() the child shares nothing with us but is a copy of us: only async-signal-safe calls. It reports over a socket
+ * pair, close-on-exec: first the descriptor of its filter, if there is one, then, if something fails, {stage, errno}; the end of file without such a
+ * message is the exec() that has succeeded.
+ *
+ * clone3() in the place of fork(): the pidfd is there from birth, and so is the cgroup; both would be a race later.
+ */
+#include "os/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "os/uds.h"
+
+struct report {
+	int stage;
+	int error; /* errno; 0: a descriptor comes with it */
+};
+
+static pid_t clone_process(int *ret_pidfd, int cgroup_fd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	return pid < 0 ? (pid_t)-errno : (pid_t)pid;
+}
+
+pid_t berth_child_fork(int *ret_pidfd)
+{
+	/* fork() and not clone3(): the child goes on in C, with whatever the C library keeps per process. */
+	pid_t pid = fork();
+	int pidfd;
+
+	if (pid < 0)
+		return (pid_t)-errno;
+	if (pid == 0)
+		return 0;
+	pidfd = pidfd_open(pid, 0); /* our own child, not reaped: it can't be anybody else */
+	if (pidfd < 0) {
+		int error = errno;
+
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return (pid_t)-error;
+	}
+	*ret_pidfd = pidfd;
+	return pid;
+}
+
+BERTH_NORETURN static void fail(int report_fd, enum berth_child_stage stage, int error)
+{
+	struct report report = { .stage = (int)stage, .error = error };
+
+	/* If even this can't be sent, the parent sees a process that ended with 127. */
+	(void)!berth_uds_send(report_fd, &report, sizeof(report), -1);
+	_exit(127);
+}
+
+static int move_fd(int from, int to)
+{
+	if (from < 0)
+		return 0;
+	if (from == to)
+		return fcntl(to, F_SETFD, 0) < 0 ? -errno : 0;
+	return dup2(from, to) < 0 ? -errno : 0;
+}
+
+/* The passed sockets go to 3 and up, where our own descriptors may lie: those in the way are moved above first. */
+static int place_passed(const struct berth_child_spec *spec, int *report_fd)
+{
+	int fds[BERTH_CHILD_PASS_MAX];
+	int above = 3 + (int)spec->pass_count;
+	int moved;
+
+	moved = fcntl(*report_fd, F_DUPFD_CLOEXEC, above);
+	if (moved < 0)
+		return -errno;
+	*report_fd = moved;
+	for (size_t i = 0; i < spec->pass_count; i++) {
+		fds[i] = fcntl(spec->pass_fds[i], F_DUPFD_CLOEXEC, above);
+		if (fds[i] < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < spec->pass_count; i++)
+		if (dup2(fds[i], 3 + (int)i) < 0)
+			return -errno;
+	return 0;
+}
+
+/* LISTEN_PID=... is known only here; the variable is in the environment with room for it ("LISTEN_PID=          "). */
+static void write_listen_pid(const char *const *envp)
+{
+	static const char name[] = "LISTEN_PID=";
+	char digits[16];
+	size_t count = 0;
+	pid_t pid = getpid();
+
+	for (; *envp && strncmp(*envp, name, sizeof(name) - 1) != 0; envp++)
+		;
+	if (!*envp)
+		return;
+	for (; pid > 0; pid /= 10)
+		digits[count++] = (char)('0' + pid % 10);
+	for (char *to = (char *)(uintptr_t)*envp + sizeof(name) - 1; *to; to++)
+		*to = count ? digits[--count] : '\0';
+}
+
+static void limit_open_files(rlim_t soft)
+{
+	struct rlimit limit;
+
+	if (soft && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = soft;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+BERTH_NORETURN static void become(const struct berth_child_spec *spec, int report_fd, pid_t parent)
+{
+	int notify_fd = -1;
+	int r;
+
+	if (spec->parent_death_signal) {
+		prctl(PR_SET_PDEATHSIG, spec->parent_death_signal, 0, 0, 0);
+		if (getppid() != parent) /* it died before that took effect */
+			_exit(127);
+	}
+	if (spec->new_session ? setsid() < 0 : spec->pgrp && setpgid(0, spec->pgrp) < 0)
+		fail(report_fd, BERTH_CHILD_GROUP, errno);
+	if (spec->cwd && chdir(spec->cwd) < 0)
+		fail(report_fd, BERTH_CHILD_CWD, errno);
+	r = move_fd(spec->stdin_fd, 0);
+	if (r == 0)
+		r = move_fd(spec->stdout_fd, 1);
+	if (r == 0)
+		r = move_fd(spec->stderr_fd, 2);
+	if (r == 0 && spec->pass_count)
+		r = place_passed(spec, &report_fd);
+	if (r < 0)
+		fail(report_fd, BERTH_CHILD_STDIO, -r);
+	if (spec->pass_count)
+		write_listen_pid(spec->envp);
+	limit_open_files(spec->open_files);
+	sigprocmask(SIG_SETMASK, &spec->signal_mask, NULL);
+	if (spec->filter) {
+		struct report report = { .stage = BERTH_CHILD_FILTER };
+
+		r = berth_notify_install(spec->filter, &notify_fd);
+		if (r == 0)
+			r = berth_uds_send(report_fd, &report, sizeof(report), notify_fd);
+		if (r < 0)
+			fail(report_fd, BERTH_CHILD_FILTER, -r);
+	}
+	environ = (char **)(uintptr_t)spec->envp;
+	execvp(spec->argv[0], (char *const *)(uintptr_t)spec->argv);
+	fail(report_fd, BERTH_CHILD_EXEC, errno);
+}
+
+/* What the child says until its exec(). 0: it has begun its program. */
+static int hear(int fd, struct berth_child *child, enum berth_child_stage *ret_stage)
+{
+	for (;;) {
+		struct report report;
+		int passed = -1;
+		ssize_t n = berth_uds_recv(fd, &report, sizeof(report), &passed);
+
+		if (n == 0)
+			return 0;
+		if (n == -EINTR)
+			continue;
+		if (n != sizeof(report) || report.error) {
+			berth_fd_close(&passed);
+			*ret_stage = n == sizeof(report) ? (enum berth_child_stage)report.stage : BERTH_CHILD_FORK;
+			return n == sizeof(report) ? -report.error : n < 0 ? (int)n : -EPROTO;
+		}
+		child->notify_fd = passed;
+	}
+}
+
+int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,
+		      enum berth_child_stage *ret_stage)
+{
+	struct berth_child child = { .pidfd = -1, .notify_fd = -1 };
+	pid_t parent = getpid();
+	int ends[2];
+	int r;
+
+	*ret_stage = BERTH_CHILD_FORK;
+	r = berth_uds_pair(SOCK_SEQPACKET, ends);
+	if (r < 0)
+		return r;
+	child.pid = clone_process(&child.pidfd, spec->cgroup_fd);
+	if (child.pid == 0) {
+		close(ends[0]);
+		become(spec, ends[1], parent);
+	}
+	close(ends[1]);
+	r = child.pid < 0 ? child.pid : hear(ends[0], &child, ret_stage);
+	close(ends[0]);
+	if (r < 0) {
+		if (child.pid > 0)
+			waitpid(child.pid, NULL, 0);
+		berth_child_deinit(&child);
+		return r;
+	}
+	*ret_child = child;
+	return 0;
+}
+
+void berth_child_deinit(struct berth_child *child)
+{
+	if (!child)
+		return;
+	berth_fd_close(&child->pidfd);
+	berth_fd_close(&child->notify_fd);
+}
+
+struct berth_child_end berth_child_end_of(const siginfo_t *info)
+{
+	return (struct berth_child_end){
+		.by_signal = info->si_code != CLD_EXITED,
+		.core = info->si_code == CLD_DUMPED,
+		.status = info->si_status,
+	};
+}
+
+int berth_child_end_exit(const struct berth_child_end *end)
+{
+	return end->by_signal ? 128 + end->status : end->status;
+}
+
+int berth_child_reap(pid_t *ret_pid, struct berth_child_end *ret_end)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0)
+		return -errno;
+	if (info.si_pid)
+		*ret_end = berth_child_end_of(&info);
+	*ret_pid = info.si_pid;
+	return 0;
+}
+
+int berth_child_open(pid_t pid)
+{
+	int fd = pidfd_open(pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int berth_child_signal(int pidfd, int signo)
+{
+	return pidfd_send_signal(pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+}

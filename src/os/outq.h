@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* os/outq.h - output that never makes the writer wait */
+#pragma once
+
+#include "base/attr.h"
+#include "os/loop.h"
+
+#include <stdbool.h>
+
+enum { BERTH_OUTQ_MAX = 65536 };
+
+/*
+ * A bounded queue in front of a descriptor that others write to as well (the terminal of the service, a pipe), and whose flags are
+ * therefore not ours to change. What does not fit is dropped, in whole messages, and counted.
+ */
+struct berth_outq {
+	int fd; /* owned; -1: output is off */
+	char *text; /* owned */
+	size_t len, size;
+	size_t dropped; /* messages */
+	struct berth_loop *loop; /* borrowed */
+	struct berth_loop_source source;
+};
+
+/* Write to the same file as @fd (borrowed; -1: output off). */
+void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd);
+/* Tries once more to get rid of what is left, without waiting. */
+void berth_outq_deinit(struct berth_outq *queue);
+void berth_outq_add(struct berth_outq *queue, const char *text, size_t len);

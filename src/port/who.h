@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* port/who.h - who holds a port, and so why a bind() to it fails */
+#pragma once
+
+#include "base/err.h"
+#include "os/procfs.h"
+#include "os/sock.h"
+
+enum berth_who_kind {
+	BERTH_WHO_LISTENER,
+	BERTH_WHO_BOUND, /* bound, not listening */
+	BERTH_WHO_CONNECTION, /* an outgoing connection with this local port */
+	BERTH_WHO_TIME_WAIT, /* no holder: a bind with SO_REUSEADDR succeeds */
+	BERTH_WHO_KIND_COUNT_,
+};
+/* "listener" "bound" "connection" "time_wait" */
+const char *berth_who_kind_name(enum berth_who_kind kind);
+
+struct berth_who_holder {
+	enum berth_who_kind kind;
+	struct berth_addr local;
+	struct berth_addr peer; /* of a connection */
+	uid_t uid;
+	uint64_t inode;
+	struct berth_proc_id proc; /* pid 0: hidden from us, or none */
+	char comm[32]; /* raw */
+};
+
+/*
+ * The holders of TCP port @port in our network namespace, listeners first; one row per socket, with
+ * the lowest pid that holds it. At most @max rows are filled, *ret_count tells how many there are.
+ * Sockets whose inode is one of @own (e.g. our own holders) are left out, and so is what a living
+ * listener has accepted. @with_process false leaves out the scan of /proc (pid stays 0). 0 or
+ * -errno.
+ */
+BERTH_MUST_USE int berth_who_find(uint16_t port, bool with_process, const uint64_t *own,
+				  size_t own_count, struct berth_who_holder *ret_holders,
+				  size_t max, size_t *ret_count);
+
+/*
+ * "node 812", "held by uid 70, process hidden", "an outgoing connection of curl 4711 to
+ * 10.1.2.3:443"; control characters escaped. Returns @buf.
+ */
+const char *berth_who_format(const struct berth_who_holder *holder, char *buf, size_t size);

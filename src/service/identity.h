@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* service/identity.h - which service this is: its folder, not its name */
+#pragma once
+
+#include "base/err.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+enum {
+	BERTH_NAME_MAX = 64, /* with NUL: [a-z][a-z0-9-]{0,62} */
+	BERTH_KEY_MAX = 40,
+};
+
+struct berth_identity {
+	/*
+	 * Canonical: the nearest git root above (that of $HOME itself, where people keep dotfiles,
+	 * only if we are right there), else the nearest folder with a berth.yaml, else the working
+	 * folder.
+	 */
+	char root[PATH_MAX];
+	char folder[PATH_MAX]; /* working folder below the root, "" at the root itself */
+	char project[BERTH_NAME_MAX]; /* label: the folder name of `common`, made a name */
+	char branch[128]; /* of .git/HEAD; short hash when detached; "" without git */
+	bool linked; /* a linked worktree (git-worktree(1)) */
+	char service[BERTH_NAME_MAX];
+	unsigned int instance; /* 1 .. */
+	/*
+	 * Set by berth_identity_seal(): hex of a 128-bit hash (FNV-1a 128) over root, folder,
+	 * service, instance, NUL-separated. `family` leaves out the instance, and stands for the
+	 * root by the main worktree's path, so that copies of one service in several worktrees
+	 * share it.
+	 */
+	char key[BERTH_KEY_MAX];
+	char family[BERTH_KEY_MAX];
+	char common[PATH_MAX]; /* the main worktree, or bare repository; root unless linked */
+};
+
+/*
+ * Fill all but service and the hashes from the file system, starting at @cwd (absolute); instance
+ * is 1. git is not run; whatever is broken in its files means less is known, not an error.
+ */
+BERTH_MUST_USE int berth_identity_load(const char *cwd, struct berth_identity *ret_identity,
+				       struct berth_err *err);
+void berth_identity_seal(struct berth_identity *identity);
+
+/* Does @text match [a-z][a-z0-9-]{0,62}? */
+bool berth_name_is_valid(const char *text);
+/*
+ * Make a name of any text: lower case, runs of other characters to one '-', none at the ends, no
+ * digits in front, cut; "service" if nothing is left.
+ */
+void berth_name_from(const char *text, char ret_name[BERTH_NAME_MAX]);

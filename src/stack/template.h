@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* stack/template.h - {port} and its like in commands and values */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+struct berth_template_var {
+	const char *name; /* "port", "port.ws", "url", "host", "id" */
+	const char *value;
+};
+
+/*
+ * Replace {name} for each of @vars. A name is words joined by dots, as above; other braces and
+ * ${name} always stay. Strict (berth.yaml): an unknown {name} is -EINVAL, code CONFIG, with the
+ * closest known one as hint; "{{name}}" gives "{name}". Not strict (a command line): both only for
+ * exact names. The caller frees *ret_text.
+ */
+BERTH_MUST_USE int berth_template_expand(const char *text, const struct berth_template_var *vars,
+					 size_t count, bool strict, char **ret_text,
+					 struct berth_err *err);
+/* Does @text hold {name} for one of @vars? */
+bool berth_template_has(const char *text, const struct berth_template_var *vars, size_t count);
