@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* berth/berth.h - lease ports by holding them, ask who has one, find what berth runs */
 /*
- * The interface of libberth; berth(3) is its manual. Link with `pkg-config --cflags --libs libberth`.
+ * The interface of libberth; berth(3) is its manual. Link with `pkg-config --cflags --libs
+ * libberth`.
  *
  *	struct berth_hold_spec spec = { .port = 8080 };
  *	struct berth_error error;
@@ -11,17 +12,20 @@
  *		errx(1, "%s", error.message);
  *	fd = berth_hold_listen(hold, NULL, NULL, 128, &error);
  *
- * Source: a port is leased by sockets that are bound to it, so it is the kernel that keeps everybody else off and that frees it when
- * this process ends, in whatever way. There is no daemon and no file.
+ * Source: a port is leased by sockets that are bound to it, so it is the kernel that keeps
+ * everybody else off and that frees it when this process ends, in whatever way. There is no daemon
+ * and no file.
  *
- * Errors: a function that returns int returns what it says, or, where that failed, a negative number: one of enum
- * berth_error_code, negated. @error (NULL allowed) is written only then. Outputs ("ret_") are written only on success.
+ * Errors: a function that returns int returns what it says, or, where that failed, a negative
+ * number: one of enum berth_error_code, negated. @error (NULL allowed) is written only then.
+ * Outputs ("ret_") are written only on success.
  *
- * Threads: the library keeps no state of its own. A hold may be used by one thread at a time; all else from any thread at any time.
- * Signals and errno are left alone except that errno may change.
+ * Threads: the library keeps no state of its own. A hold may be used by one thread at a time; all
+ * else from any thread at any time. Signals and errno are left alone except that errno may change.
  *
- * Processes: all descriptors are close-on-exec. After fork() parent and child both have the hold: the ports are kept until both have
- * freed it, called exec or ended. Only one of them should go on using it; the other one calls berth_hold_free().
+ * Processes: all descriptors are close-on-exec. After fork() parent and child both have the hold:
+ * the ports are kept until both have freed it, called exec or ended. Only one of them should go on
+ * using it; the other one calls berth_hold_free().
  */
 #pragma once
 
@@ -66,37 +70,41 @@ enum {
 /* One named port and the numbers that it would like, best first. */
 struct berth_hold_wish {
 	const char *name; /* [a-z][a-z0-9-]{0,30}; NULL: "main" */
-	const uint16_t *numbers; /* NULL with @count 0: the one after the port before, or the start of the range */
+	/* NULL with @count 0: the one after the port before, or the start of the range. */
+	const uint16_t *numbers;
 	size_t count;
 	bool udp;
 };
 
 /*
- * What to lease; zero is the default of everything, all is borrowed for the call. Order of trying: the wished numbers; what follows them in
- * their lists (the lists of several ports go in step); then upwards. Several ports are a group: they move together and keep
- * their distances, and either all of them are leased or none.
+ * What to lease; zero is the default of everything, all is borrowed for the call. Order of trying:
+ * the wished numbers; what follows them in their lists (the lists of several ports go in step);
+ * then upwards. Several ports are a group: they move together and keep their distances, and either
+ * all of them are leased or none.
  */
 struct berth_hold_spec {
 	const struct berth_hold_wish *wishes;
 	size_t wish_count;
 	uint16_t port; /* with @wish_count 0: the wish of one TCP port named "main" */
-	uint16_t range_low, range_high; /* both included, searched round from the wish; 0, 0: none */
+	uint16_t range_low, range_high; /* both included, all of it is searched; 0, 0: none */
 	uint16_t step; /* how far a group moves; 0: its span rounded up to 10; of one port 1 */
 	uint16_t around; /* N: +1 -1 +2 -2 ... +N -N instead of upwards only; 0: upwards */
 	uint16_t attempts; /* without a range: how many numbers to try; 0: 100 */
 	bool any; /* at last a number of the kernel's choice */
 	bool strict; /* the wish or nothing */
-	unsigned int timeout_ms; /* bound of the whole search; 0: none. A full range of 10,000 takes some 10 ms */
+	unsigned int timeout_ms; /* bound of the whole search; 0: none */
 };
 
 struct berth_hold;
 
 /*
- * Lease ports. Numbers that browsers refuse to connect to, that the machine keeps back (ip_local_reserved_ports), or that are
- * privileged are passed over; with .strict they are an error. TIME_WAIT of former connections is no obstacle. In a service that berth
- * itself runs (BERTH_ID is set) the ports are leased already: then a wish for numbers gets those, from PORT and BERTH_PORT_NAME.
- * 0: *ret_hold is the caller's, to be freed by berth_hold_free().
- * Errors: USAGE, NO_PORT (the message names who holds the first of the numbers), SYSTEM (out of descriptors ...).
+ * Lease ports. Numbers that browsers refuse to connect to or that we have no right to are passed
+ * over (with .strict: an error), and so are those that the machine keeps back
+ * (ip_local_reserved_ports), unless one is the wish itself. TIME_WAIT of former connections is no
+ * obstacle. A full range of 10,000 takes some 10 ms. In a service that berth itself runs (BERTH_ID
+ * is set) the ports are leased already: a wish for numbers then gets those, from PORT and
+ * BERTH_PORT_<NAME>. 0: *ret_hold is the caller's, to be freed by berth_hold_free(). Errors: USAGE,
+ * NO_PORT (the message names who holds the first of the numbers), SYSTEM (out of descriptors ...).
  */
 BERTH_API int berth_hold_new(const struct berth_hold_spec *spec, struct berth_hold **ret_hold,
 			     struct berth_error *error);
@@ -105,30 +113,36 @@ BERTH_API int berth_hold_new(const struct berth_hold_spec *spec, struct berth_ho
 BERTH_API uint16_t berth_hold_port(const struct berth_hold *hold, const char *name);
 
 /*
- * Listen on the leased TCP port @name (NULL: the first). @address is numeric ("127.0.0.1", "::1", "fe80::1%eth0"), or NULL for every
- * address of both families. The new socket is bound and listens; nobody else was able to in between.
- * Returns its descriptor, blocking and close-on-exec, which is the caller's. To end it use berth_hold_close(): after a mere close() the
- * hold's own duplicate goes on accepting clients that nobody serves. At most eight sockets for each port.
- * Errors: USAGE (also: already listening there), TAKEN, SYSTEM (no such address ...).
+ * Listen on the leased TCP port @name (NULL: the first). @address is numeric ("127.0.0.1", "::1",
+ * "fe80::1%eth0"), or NULL for every address of both families. The new socket is bound and listens;
+ * nobody else was able to in between. Returns its descriptor, blocking and close-on-exec, which is
+ * the caller's. To end it use berth_hold_close(): after a mere close() the hold's own duplicate
+ * goes on accepting clients that nobody serves. At most eight sockets for each port. Errors: USAGE
+ * (also: already listening there), TAKEN, SYSTEM (no such address ...).
  */
-BERTH_API int berth_hold_listen(struct berth_hold *hold, const char *name, const char *address, int backlog,
-				struct berth_error *error);
+BERTH_API int berth_hold_listen(struct berth_hold *hold, const char *name, const char *address,
+				int backlog, struct berth_error *error);
 
 /*
- * The same for a socket of the caller's own making, TCP or UDP, unbound: binds @fd (borrowed) to @address with the leased number, whatever port
- * that has. A TCP socket listens with @backlog when this returns; another listen() on it only changes the backlog. SO_REUSEPORT is taken
- * off: it would let every program of the same user in. 0. Errors as above.
+ * The same for a socket of the caller's own making, TCP or UDP, unbound: binds @fd (borrowed) to
+ * @address with the leased number, whatever port that has. A TCP socket listens with @backlog when
+ * this returns; another listen() on it only changes the backlog. SO_REUSEPORT is taken off: it
+ * would let every program of the same user in. 0. Errors as above.
  */
-BERTH_API int berth_hold_bind(struct berth_hold *hold, const char *name, int fd, const struct sockaddr *address,
-			      socklen_t address_len, int backlog, struct berth_error *error);
+BERTH_API int berth_hold_bind(struct berth_hold *hold, const char *name, int fd,
+			      const struct sockaddr *address, socklen_t address_len, int backlog,
+			      struct berth_error *error);
 
 /*
- * Stop listening on @fd, one of berth_hold_listen() or berth_hold_bind(), and close it (consumes @fd): clients are refused at once, also by
- * duplicates that other processes have. The number stays leased, and can be listened on again. 0. Errors: USAGE (not of this hold).
+ * Stop listening on @fd, one of berth_hold_listen() or berth_hold_bind(), and close it (consumes
+ * @fd): clients are refused at once, also by duplicates that other processes have. The number stays
+ * leased, and can be listened on again. 0. Errors: USAGE (not of this hold).
  */
 BERTH_API int berth_hold_close(struct berth_hold *hold, int fd, struct berth_error *error);
 
-/* Give the ports back; NULL allowed. Sockets that the caller has from here go on as ordinary ones. */
+/*
+ * Give the ports back; NULL allowed. Sockets that the caller has from here go on as ordinary ones.
+ */
 BERTH_API void berth_hold_free(struct berth_hold *hold);
 
 /* Who: what stands in the way of a bind(). */
@@ -150,11 +164,13 @@ struct berth_who {
 };
 
 /*
- * Who has TCP port @port in our network namespace, listeners first, one row a socket. At most @max rows are filled. Costs a few
- * milliseconds: it looks through the descriptors of all processes that we may look at.
- * Returns how many there are, which may be more than @max. Errors: USAGE (port 0), SYSTEM.
+ * Who has TCP port @port in our network namespace, listeners first, one row a socket. At most @max
+ * rows are filled. Costs a few milliseconds: it looks through the descriptors of all processes that
+ * we may look at. Returns how many there are, which may be more than @max. Errors: USAGE (port 0),
+ * SYSTEM.
  */
-BERTH_API int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max, struct berth_error *error);
+BERTH_API int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max,
+			struct berth_error *error);
 
 /* Instances: what berth(1) runs. */
 
@@ -172,12 +188,13 @@ struct berth_instance {
 };
 
 /*
- * Is @service running in the project that @folder (NULL: the working folder) belongs to? The project is the git root above, or the
- * folder of berth.yaml. @service NULL: any. Of several the one that was started in @folder itself, else the one started first.
- * 0: it runs, at the moment of asking. Errors: NOT_RUNNING, USAGE (no such folder, no name), DENIED, SYSTEM.
+ * Is @service running in the project that @folder (NULL: the working folder) belongs to? The
+ * project is the git root above, or the folder of berth.yaml. @service NULL: any. Of several the
+ * one that was started in @folder itself, else the one started first. 0: it runs, at the moment of
+ * asking. Errors: NOT_RUNNING, USAGE (no such folder, no name), DENIED, SYSTEM.
  */
-BERTH_API int berth_instance_find(const char *folder, const char *service, struct berth_instance *ret_instance,
-				  struct berth_error *error);
+BERTH_API int berth_instance_find(const char *folder, const char *service,
+				  struct berth_instance *ret_instance, struct berth_error *error);
 
 #ifdef __cplusplus
 }

@@ -55,7 +55,8 @@ void berth_supervisor_event(struct berth_supervisor *supervisor, const char *nam
 
 	if (supervisor->status.fd < 0)
 		return;
-	document = json_pack("{s:i,s:s,s:o}", "version", 1, "event", name, "at", berth_json_time(berth_time_now_ms()));
+	document = json_pack("{s:i,s:s,s:o}", "version", 1, "event", name, "at",
+			     berth_json_time(berth_time_now_ms()));
 	if (!document || json_object_update(document, owned) < 0)
 		return;
 	line = berth_json_line(document);
@@ -65,8 +66,12 @@ void berth_supervisor_event(struct berth_supervisor *supervisor, const char *nam
 	berth_outq_add(&supervisor->status, "\n", 1);
 }
 
-/* The label of the record that leased the port; made among all that runs, since only there it is clear. */
-static bool find_own(struct berth_supervisor *supervisor, uint16_t port, struct berth_port_holder *holder)
+/*
+ * The label of the record that leased the port; made among all that runs, since only there it is
+ * clear.
+ */
+static bool find_own(struct berth_supervisor *supervisor, uint16_t port,
+		     struct berth_port_holder *holder)
 {
 	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, port);
 	const json_t *service = berth_registry_service(record);
@@ -80,10 +85,12 @@ static bool find_own(struct berth_supervisor *supervisor, uint16_t port, struct 
 	if (!record || berth_registry_load(&supervisor->registry, &records) < 0)
 		return false;
 	berth_registry_label(records);
-	json_array_foreach(records, i, other)
-		if (strcmp(berth_json_string(berth_registry_service(other), "id", ""), id) == 0)
-			berth_str_copy(label, sizeof(label),
-				       berth_json_string(berth_registry_service(other), "label", ""));
+	json_array_foreach(
+		records, i,
+		other) if (strcmp(berth_json_string(berth_registry_service(other), "id", ""), id) ==
+			   0)
+		berth_str_copy(label, sizeof(label),
+			       berth_json_string(berth_registry_service(other), "label", ""));
 	holder->pid = (pid_t)berth_json_int(service, "pid", 0);
 	if (berth_procfs_stat(holder->pid, &stat) == 0)
 		berth_str_printable(stat.comm, (size_t)-1, process, sizeof(process));
@@ -93,7 +100,15 @@ static bool find_own(struct berth_supervisor *supervisor, uint16_t port, struct 
 	return true;
 }
 
-static void find_holder(struct berth_supervisor *supervisor, uint16_t port, struct berth_port_holder *holder)
+bool berth_supervisor_own_holder(uint16_t port, char *buf, size_t size, void *arg)
+{
+	struct berth_port_holder holder = { 0 };
+
+	return find_own(arg, port, &holder) && berth_str_copy(buf, size, holder.text);
+}
+
+static void find_holder(struct berth_supervisor *supervisor, uint16_t port,
+			struct berth_port_holder *holder)
 {
 	struct berth_who_holder found;
 	size_t count = 0;
@@ -105,17 +120,19 @@ static void find_holder(struct berth_supervisor *supervisor, uint16_t port, stru
 		return;
 	holder->pid = found.proc.pid;
 	if (found.proc.pid)
-		berth_str_printable(found.comm, (size_t)-1, holder->process, sizeof(holder->process));
+		berth_str_printable(found.comm, (size_t)-1, holder->process,
+				    sizeof(holder->process));
 	berth_who_format(&found, holder->text, sizeof(holder->text));
 }
 
-/* "held by node 812 'shop@main/web'", "browsers refuse to connect to it": why it is not the number that was asked for. */
-static void why_moved(struct berth_supervisor *supervisor, struct berth_port *port, char *buf, size_t size)
+/*
+ * "held by node 812 'shop@main/web'", "browsers refuse to connect to it": why it is not the number
+ * that was asked for.
+ */
+static void why_moved(const struct berth_port *port, char *buf, size_t size)
 {
 	bool taken = port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN;
 
-	if (taken && !port->holder.known)
-		find_holder(supervisor, port->refused.port, &port->holder);
 	if (port->refused.port && port->refused.why == BERTH_CHOOSE_RESERVED)
 		snprintf(buf, size, ", %s", berth_reserved_text(port->refused.reserved));
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_DENIED)
@@ -123,7 +140,8 @@ static void why_moved(struct berth_supervisor *supervisor, struct berth_port *po
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
 		snprintf(buf, size, ", kept for another folder's service");
 	else if (taken && *port->holder.text)
-		snprintf(buf, size, "%s%s", strncmp(port->holder.text, "held ", 5) == 0 ? ", " : ", held by ",
+		snprintf(buf, size, "%s%s",
+			 strncmp(port->holder.text, "held ", 5) == 0 ? ", " : ", held by ",
 			 port->holder.text);
 	else if (port->reason == BERTH_PORT_GROUP)
 		snprintf(buf, size, ", moved with its group");
@@ -131,10 +149,14 @@ static void why_moved(struct berth_supervisor *supervisor, struct berth_port *po
 		buf[0] = '\0';
 }
 
-/* Fewer addresses than the service asked for: it should not be a riddle why a neighbour can't reach it. */
+/*
+ * Fewer addresses than the service asked for: it should not be a riddle why a neighbour can't reach
+ * it.
+ */
 static void announce_narrowed(struct berth_supervisor *supervisor, size_t index)
 {
-	if (supervisor->job->loopback && supervisor->ports.steer[index].kind == BERTH_STEER_DECLARED)
+	if (supervisor->job->loopback &&
+	    supervisor->ports.steer[index].kind == BERTH_STEER_DECLARED)
 		berth_supervisor_verbose(supervisor, "%s listens on this machine only (--loopback)",
 					 supervisor->ports.port[index].name);
 }
@@ -142,9 +164,10 @@ static void announce_narrowed(struct berth_supervisor *supervisor, size_t index)
 static void announce_port(struct berth_supervisor *supervisor, size_t index)
 {
 	const struct berth_ports *ports = &supervisor->ports;
-	struct berth_port *port = &supervisor->ports.port[index];
+	const struct berth_port *port = &ports->port[index];
 	const char *service = supervisor->job->identity.service;
-	uint16_t asked = ports->steer[index].claimed ? ports->steer[index].claimed : berth_ports_asked(ports, index);
+	uint16_t asked = ports->steer[index].claimed ? ports->steer[index].claimed
+						     : berth_ports_asked(ports, index);
 	uint16_t wished = berth_ports_asked(ports, index);
 	char url[64], why[320], name[BERTH_NAME_MAX + BERTH_PORT_NAME_MAX + 2];
 	bool moved;
@@ -168,8 +191,28 @@ static void announce_port(struct berth_supervisor *supervisor, size_t index)
 		berth_supervisor_say(supervisor, "%s is %s", name, url);
 		return;
 	}
-	why_moved(supervisor, port, why, sizeof(why));
+	why_moved(port, why, sizeof(why));
 	berth_supervisor_say(supervisor, "%s is %s (it asked for %u%s)", name, url, asked, why);
+}
+
+void berth_supervisor_look_up(struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->ports.count; i++) {
+		struct berth_port *port = &supervisor->ports.port[i];
+		uint16_t asked = berth_ports_asked(&supervisor->ports, i);
+
+		if (port->announced || !berth_ports_is_listening(&supervisor->ports, i) ||
+		    asked == supervisor->ports.steer[i].given)
+			continue;
+		if (port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN &&
+		    !port->holder.known)
+			find_holder(supervisor, port->refused.port, &port->holder);
+		berth_supervisor_event(supervisor, "moved",
+				       json_pack("{s:s,s:i,s:i,s:o}", "name", port->name, "asked",
+						 asked, "port", supervisor->ports.steer[i].given,
+						 "holder",
+						 berth_supervisor_holder_document(&port->holder)));
+	}
 }
 
 void berth_supervisor_announce(struct berth_supervisor *supervisor)
@@ -182,11 +225,6 @@ void berth_supervisor_announce(struct berth_supervisor *supervisor)
 		port->announced = true;
 		announce_port(supervisor, i);
 		announce_narrowed(supervisor, i);
-		if (berth_ports_asked(&supervisor->ports, i) != supervisor->ports.steer[i].given)
-			berth_supervisor_event(supervisor, "moved",
-					       json_pack("{s:s,s:i,s:i}", "name", port->name, "asked",
-							 berth_ports_asked(&supervisor->ports, i), "port",
-							 supervisor->ports.steer[i].given));
 	}
 }
 
@@ -210,7 +248,8 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 	for (size_t i = 0; pids && i < holdings->tree.count; i++)
 		pids[i] = holdings->tree.procs[i].id.pid;
 	if (!pids || !entry->inode ||
-	    berth_procfs_find_sockets(&entry->inode, 1, pids, holdings->tree.count, &found, 1, &count, NULL) < 0 ||
+	    berth_procfs_find_sockets(&entry->inode, 1, pids, holdings->tree.count, &found, 1,
+				      &count, NULL) < 0 ||
 	    !count)
 		return 0;
 	berth_str_addf(&holdings->text, "%s%s %u", holdings->count ? ", " : "", holdings->protocol,
@@ -221,7 +260,8 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 void berth_supervisor_announce_silence(struct berth_supervisor *supervisor)
 {
 	struct holdings holdings = { .supervisor = supervisor };
-	struct berth_sockdiag_query query = { .family = AF_UNSPEC, .protocol = IPPROTO_TCP,
+	struct berth_sockdiag_query query = { .family = AF_UNSPEC,
+					      .protocol = IPPROTO_TCP,
 					      .states = BERTH_SOCKDIAG_LISTEN };
 	char age[BERTH_TIME_AGE_SIZE];
 	int r;
@@ -238,8 +278,9 @@ void berth_supervisor_announce_silence(struct berth_supervisor *supervisor)
 		berth_tree_deinit(&holdings.tree);
 	}
 	if (holdings.count && berth_str_text(&holdings.text))
-		berth_supervisor_say(supervisor, "%s runs but its port does not listen after %s; it holds: %s",
-				     supervisor->job->identity.service, age, berth_str_text(&holdings.text));
+		berth_supervisor_say(
+			supervisor, "%s runs but its port does not listen after %s; it holds: %s",
+			supervisor->job->identity.service, age, berth_str_text(&holdings.text));
 	else
 		berth_supervisor_say(supervisor, "%s runs but listens on nothing after %s",
 				     supervisor->job->identity.service, age);

@@ -2,8 +2,9 @@
 /*
  * app/browser.c - open a page in the user's browser, outside of the service's tree
  *
- * A browser that the service starts itself would be steered, and ended with it: so BROWSER points to us (app/spawn.c), and the supervisor, which is
- * outside the filter, starts the real one in a session of its own and leaves it alone from there on.
+ * A browser that the service starts itself would be steered, and ended with it: so BROWSER points
+ * to us (app/spawn.c), and the supervisor, which is outside the filter, starts the real one in a
+ * session of its own and leaves it alone from there on.
  */
 #include "app/supervisor.h"
 
@@ -15,9 +16,12 @@
 #include "app/note.h"
 
 /* What Linux desktops have, in the order in which they know best what the user likes. */
-static const char *const browsers[] = { "xdg-open", "sensible-browser", "x-www-browser", "www-browser", "open" };
+static const char *const browsers[] = { "xdg-open", "sensible-browser", "x-www-browser",
+					"www-browser", "open" };
 
-enum { URL_MAX = 4096 };
+enum {
+	URL_MAX = 4096
+};
 
 static bool is_in_path(const char *name)
 {
@@ -47,8 +51,12 @@ static const char *find_browser(void)
 	return NULL;
 }
 
-/* http://localhost:5173/x -> http://localhost:5174/x where the copy asked for the one and has the other. */
-static bool map_url(const struct berth_supervisor *supervisor, const char *url, char *buf, size_t size)
+/*
+ * http://localhost:5173/x -> http://localhost:5174/x where the copy asked for the one and has the
+ * other.
+ */
+static bool map_url(const struct berth_supervisor *supervisor, const char *url, char *buf,
+		    size_t size)
 {
 	const char *host = strstr(url, "://");
 	const char *end, *colon;
@@ -65,7 +73,8 @@ static bool map_url(const struct berth_supervisor *supervisor, const char *url, 
 		if (supervisor->ports.steer[i].given &&
 		    berth_steer_port_is_asked(&supervisor->ports.steer[i], (uint16_t)number))
 			number = supervisor->ports.steer[i].given;
-	return (size_t)snprintf(buf, size, "%.*s:%lu%s", (int)(colon - url), url, number, end) < size;
+	return (size_t)snprintf(buf, size, "%.*s:%lu%s", (int)(colon - url), url, number, end) <
+	       size;
 }
 
 static void remember_outside(struct berth_supervisor *supervisor, pid_t pid)
@@ -81,12 +90,17 @@ static void remember_outside(struct berth_supervisor *supervisor, pid_t pid)
 		supervisor->outside[i] = stat.id;
 		break;
 	}
-	/* Should the guardian not hear it, it ends one process too many when we die before our time. */
+	/*
+	 * Should the guardian not hear it, it ends one process too many when we die before our
+	 * time.
+	 */
 	if (berth_note_send(supervisor->report_fd, &note, NULL, -1) < 0)
-		berth_supervisor_verbose(supervisor, "the guardian does not know of process %d", pid);
+		berth_supervisor_verbose(supervisor, "the guardian does not know of process %d",
+					 pid);
 }
 
-int berth_supervisor_start_outside(struct berth_supervisor *supervisor, const struct berth_child_spec *spec,
+int berth_supervisor_start_outside(struct berth_supervisor *supervisor,
+				   const struct berth_child_spec *spec,
 				   struct berth_child *ret_child, enum berth_child_stage *ret_stage)
 {
 	int r = berth_child_start(spec, ret_child, ret_stage);

@@ -45,12 +45,13 @@ static int await(int fd, int timeout_ms, struct berth_err *err)
 	if (r < 0)
 		return berth_err_errno(err, -errno, "cannot wait for an answer");
 	if (r == 0)
-		return berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "the supervisor does not answer");
+		return berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT,
+				     "the supervisor does not answer");
 	return 0;
 }
 
-int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms, json_t **ret_answer,
-		      struct berth_err *err)
+int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
+		      json_t **ret_answer, struct berth_err *err)
 {
 	BERTH_AUTO_FREE char *text = berth_json_line(request);
 	BERTH_AUTO_FREE char *answer = malloc(BERTH_CONTROL_MAX);
@@ -69,15 +70,18 @@ int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms
 		return r;
 	n = berth_uds_recv(fd, answer, BERTH_CONTROL_MAX, NULL);
 	if (n <= 0)
-		return berth_err_set(err, -ECONNRESET, BERTH_ERR_INTERNAL, "the supervisor has gone");
+		return berth_err_set(err, -ECONNRESET, BERTH_ERR_INTERNAL,
+				     "the supervisor has gone");
 	parsed = berth_json_parse(answer, (size_t)n);
 	if (!json_is_object(parsed))
-		return berth_err_set(err, -EPROTO, BERTH_ERR_INTERNAL, "the supervisor's answer can't be read");
+		return berth_err_set(err, -EPROTO, BERTH_ERR_INTERNAL,
+				     "the supervisor's answer can't be read");
 	error = json_object_get(parsed, "error");
 	if (!berth_json_bool(parsed, "ok", false)) {
 		const char *hint = berth_json_string(error, "hint", NULL);
 
-		berth_err_set(err, -EREMOTEIO, code_of(berth_json_string(error, "code", "internal")), "%s",
+		berth_err_set(err, -EREMOTEIO,
+			      code_of(berth_json_string(error, "code", "internal")), "%s",
 			      berth_json_string(error, "message", "refused"));
 		if (hint)
 			berth_err_hint(err, "%s", hint);

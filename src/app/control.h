@@ -7,28 +7,35 @@
 
 #include <stdint.h>
 
-enum { BERTH_CONTROL_MAX = 128 * 1024 };
+enum {
+	BERTH_CONTROL_MAX = 128 * 1024
+};
 
 /*
  * Requests are objects with "do":
- *   status                           -> {"service"}
- *   stop     {grace_ms?, kill?, cause} -> {"service"} when nothing of it lives and its ports are bindable
- *   await                            -> {"service"} when it is ready, or has ended
- *   restart                          -> {"service"} when it is ready again
- *   environment                      -> {"env":[...]}
- *   view     + a notify descriptor   -> {}; the connection stays open while the supervisor answers for it
- *   lease    {service, ports, range} -> {"env":[...],"ports":[...]}; from inside the service's own tree only
- *   start    {argv, cwd, env}        -> {}; from inside too: run outside of the tree
- *   open     {url}                   -> {}
+ *   status                              {"service"}
+ *   await                               {"service"} when it is ready, or has ended
+ *   stop {grace_ms?, kill?, cause}      {"service"} when nothing of it lives, its ports bindable
+ *   restart                             {"service"} when it is ready again
+ *   environment                         {"env":[...]}
+ *   view + a notify descriptor          {}; the connection stays open while it is answered for
+ *   open {url}                          {}
+ * and, from inside of the service's own tree only:
+ *   lease {service, ports, range}       {"env":[...],"ports":[...]}
+ *   start {argv, cwd, env} + an output  {"exit"} when it has ended: run outside of the tree
  * An answer is {"ok":true,...} or {"ok":false,"error":{"code","message","hint"}}.
  */
 
-/* Connect to the supervisor at @name, checked to be our own user's or root's. fd, or -errno (-ECONNREFUSED, -ENOENT: nobody). */
+/*
+ * Connect to the supervisor at @name, checked to be our own user's or root's. fd, or -errno
+ * (-ECONNREFUSED, -ENOENT: nobody).
+ */
 BERTH_MUST_USE int berth_control_connect(const char *name);
 
 /*
- * Send @request (borrowed) with @pass_fd (-1: none) and wait for the answer, at most @timeout_ms (-1: for ever). 0 with *ret_answer (new
- * reference, "ok" was true); -errno with @err: as the other side said, TIMEOUT, or that it has gone (-ECONNRESET).
+ * Send @request (borrowed) with @pass_fd (-1: none) and wait for the answer, at most @timeout_ms
+ * (-1: for ever). 0 with *ret_answer (new reference, "ok" was true); -errno with @err: as the other
+ * side said, TIMEOUT, or that it has gone (-ECONNRESET).
  */
-BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms, json_t **ret_answer,
-				     struct berth_err *err);
+BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
+				     json_t **ret_answer, struct berth_err *err);

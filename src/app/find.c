@@ -21,9 +21,8 @@ static bool has_port(const json_t *record, uint16_t number)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(berth_registry_service(record), "ports"), i, port)
-		if (berth_json_int(port, "port", 0) == number)
-			return true;
+	json_array_foreach(json_object_get(berth_registry_service(record), "ports"), i,
+			   port) if (berth_json_int(port, "port", 0) == number) return true;
 	return false;
 }
 
@@ -65,22 +64,23 @@ static json_t *select_port(const json_t *records, uint16_t number)
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-		if (has_port(record, number))
-			json_array_append(found, record);
+	json_array_foreach(records, i, record) if (has_port(record, number))
+		json_array_append(found, record);
 	return found;
 }
 
-static json_t *select_name(const json_t *records, const char *word, const struct berth_identity *here)
+static json_t *select_name(const json_t *records, const char *word,
+			   const struct berth_identity *here)
 {
 	json_t *found = json_array();
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-		if (strcmp(member(record, "id"), word) == 0 || is_labelled(record, word) ||
-		    (is_named(record, word) && strcmp(member(record, "root"), here->root) == 0))
-			json_array_append(found, record);
+	json_array_foreach(records, i, record) if (strcmp(member(record, "id"), word) == 0 ||
+						   is_labelled(record, word) ||
+						   (is_named(record, word) &&
+						    strcmp(member(record, "root"), here->root) ==
+							    0)) json_array_append(found, record);
 	return found;
 }
 
@@ -93,7 +93,8 @@ static json_t *select_anywhere(const json_t *records, const char *word, bool *re
 	size_t i;
 
 	*ret_ambiguous = false;
-	json_array_foreach(records, i, record) {
+	json_array_foreach(records, i, record)
+	{
 		if (!is_named(record, word))
 			continue;
 		if (root && strcmp(root, member(record, "root")) != 0)
@@ -113,17 +114,20 @@ static int port_not_found(const json_t *records, uint16_t number, struct berth_e
 
 	if (berth_who_find(number, true, NULL, 0, &holder, 1, &count) == 0 && count) {
 		berth_who_format(&holder, text, sizeof(text));
-		return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "port %u is %s%s, not started by berth", number,
+		return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND,
+				     "port %u is %s%s, not started by berth", number,
 				     strncmp(text, "held ", 5) == 0 ? "" : "held by ", text);
 	}
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service has port %u", number);
-	json_array_foreach(records, i, record)
-		if (berth_json_int(berth_registry_service(record), "pid", 0) == number)
-			berth_err_hint(err, "%u is a pid of '%s'; numbers mean ports", number, member(record, "label"));
+	json_array_foreach(records, i, record) if (berth_json_int(berth_registry_service(record),
+								  "pid", 0) == number)
+		berth_err_hint(err, "%u is a pid of '%s'; numbers mean ports", number,
+			       member(record, "label"));
 	return -ENOENT;
 }
 
-static int name_not_found(const json_t *records, const char *word, bool ambiguous, struct berth_err *err)
+static int name_not_found(const json_t *records, const char *word, bool ambiguous,
+			  struct berth_err *err)
 {
 	BERTH_AUTO_FREE const char **names = calloc(json_array_size(records) + 1, sizeof(*names));
 	char shown[128];
@@ -133,15 +137,15 @@ static int name_not_found(const json_t *records, const char *word, bool ambiguou
 
 	berth_str_printable(word, (size_t)-1, shown, sizeof(shown));
 	if (ambiguous) {
-		berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' runs in more than one project", shown);
+		berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND,
+			      "'%s' runs in more than one project", shown);
 		berth_err_hint(err, "name it in full, as berth ls shows it");
 		return -ENOENT;
 	}
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service '%s' runs", shown);
 	if (!names)
 		return -ENOENT;
-	json_array_foreach(records, i, record)
-		names[i] = member(record, "service");
+	json_array_foreach(records, i, record) names[i] = member(record, "service");
 	closest = berth_str_closest(word, names);
 	if (closest)
 		berth_err_hint(err, "did you mean '%s'? berth ls shows what runs", closest);
@@ -159,7 +163,8 @@ int berth_find(struct berth_registry *registry, const json_t *records, const cha
 	int r = berth_parse_port(word, &number);
 
 	if (r == -ERANGE)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is not a port (1-65535)", word);
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is not a port (1-65535)",
+				     word);
 	found = r == 0 ? select_port(records, number) : select_name(records, word, here);
 	if (r < 0 && !json_array_size(found)) {
 		json_decref(found);
@@ -170,7 +175,8 @@ int berth_find(struct berth_registry *registry, const json_t *records, const cha
 		return 0;
 	}
 	json_decref(found);
-	return r == 0 ? port_not_found(records, number, err) : name_not_found(records, word, ambiguous, err);
+	return r == 0 ? port_not_found(records, number, err)
+		      : name_not_found(records, word, ambiguous, err);
 }
 
 json_t *berth_find_project(const json_t *records, const struct berth_identity *here)
@@ -179,9 +185,8 @@ json_t *berth_find_project(const json_t *records, const struct berth_identity *h
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-		if (strcmp(member(record, "root"), here->root) == 0)
-			json_array_append(found, record);
+	json_array_foreach(records, i, record) if (strcmp(member(record, "root"), here->root) == 0)
+		json_array_append(found, record);
 	return found;
 }
 
@@ -192,6 +197,7 @@ int berth_find_ask(const json_t *record, const json_t *request, int timeout_ms, 
 	BERTH_AUTO_FD int fd = socket ? berth_control_connect(socket) : -ENOENT;
 
 	if (fd < 0)
-		return berth_err_errno(err, fd, "cannot reach the supervisor of '%s'", member(record, "label"));
+		return berth_err_errno(err, fd, "cannot reach the supervisor of '%s'",
+				       member(record, "label"));
 	return berth_control_ask(fd, request, -1, timeout_ms, ret_answer, err);
 }

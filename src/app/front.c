@@ -2,8 +2,9 @@
 /*
  * app/front.c - be the job that a shell sees: its signals, as data
  *
- * The terminal signals the whole foreground group, so the command has Ctrl-C and Ctrl-Z before us and we must not pass them on; kill(1) reaches us alone, and then
- * we must. siginfo tells them apart: what the kernel's terminal sends has SI_KERNEL.
+ * The terminal signals the whole foreground group, so the command has Ctrl-C and Ctrl-Z before us
+ * and we must not pass them on; kill(1) reaches us alone, and then we must. siginfo tells them
+ * apart: what the kernel's terminal sends has SI_KERNEL.
  */
 #include "app/front.h"
 
@@ -21,7 +22,10 @@ static void collect(sigset_t *ret_set)
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(passed_on); i++) {
 		struct sigaction action;
 
-		/* A blocked signal is kept even where it is ignored, and would come out of the descriptor. */
+		/*
+		 * A blocked signal is kept even where it is ignored, and would come out of the
+		 * descriptor.
+		 */
 		if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
 			sigaddset(ret_set, passed_on[i]);
 	}
@@ -46,7 +50,10 @@ int berth_front_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A shell that is hung up on passes SIGHUP to its jobs by kill(): then the terminal is gone all the same. */
+/*
+ * A shell that is hung up on passes SIGHUP to its jobs by kill(): then the terminal is gone all the
+ * same.
+ */
 static bool is_terminal_gone(void)
 {
 	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -68,7 +75,8 @@ bool berth_front_next(int fd, struct berth_front_signal *ret_signal)
 		.signo = (int)info.ssi_signo,
 		.from_terminal = info.ssi_code == SI_KERNEL,
 	};
-	ret_signal->hangup = ret_signal->signo == SIGHUP && (ret_signal->from_terminal || is_terminal_gone());
+	ret_signal->hangup =
+		ret_signal->signo == SIGHUP && (ret_signal->from_terminal || is_terminal_gone());
 	return true;
 }
 

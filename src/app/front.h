@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 
-/* Block the signals that a front passes on, but those that were ignored at our start (nohup). Before any fork. */
+/*
+ * Block the signals that a front passes on, but those that were ignored at our start (nohup).
+ * Before any fork.
+ */
 void berth_front_block(void);
 
 /* A descriptor that they come out of; owned by the caller, close-on-exec, non-blocking. */
@@ -24,5 +27,8 @@ bool berth_front_next(int fd, struct berth_front_signal *ret_signal);
 /* Stop ourselves, as the command has been; returns when we are continued. */
 void berth_front_stop(void);
 
-/* End as the command did: by SIGINT if that was it, so that a script's loop ends too; else returns. */
+/*
+ * End as the command did: by SIGINT if that was it, so that a script's loop ends too; else returns.
+ * 
+ */
 void berth_front_die_of(int signo);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/guardian.c - the front and the ancestor: what the shell sees, and who clears up if the supervisor can't
+ * app/guardian.c - the front and the ancestor: what the shell sees, and who clears up if the
+ * supervisor can't
  *
- * shell -> guardian -> supervisor -> service. As an ancestor and a subreaper (PR_SET_CHILD_SUBREAPER) the guardian inherits every process of the
- * service when the supervisor is killed, whatever that process has done to its session, environment and descriptors; it ends
- * them until none is left. It holds no port and no name, so that the kernel has freed them by then. What it does hold is a duplicate of the
- * notify descriptor: a call that is trapped at that moment waits, to be killed, and does not fail.
+ * shell -> guardian -> supervisor -> service. As an ancestor and a subreaper
+ * (PR_SET_CHILD_SUBREAPER) the guardian inherits every process of the service when the supervisor
+ * is killed, whatever that process has done to its session, environment and descriptors; it ends
+ * them until none is left. It holds no port and no name, so that the kernel has freed them by then.
+ * What it does hold is a duplicate of the notify descriptor: a call that is trapped at that moment
+ * waits, to be killed, and does not fail.
  */
 #include "app/guardian.h"
 
@@ -23,7 +26,9 @@
 #include "base/str.h"
 #include "os/tree.h"
 
-enum { SPARE_MAX = 64 };
+enum {
+	SPARE_MAX = 64
+};
 
 struct guardian {
 	const struct berth_job *job;
@@ -32,7 +37,8 @@ struct guardian {
 	bool foreground;
 	bool ended; /* the supervisor has said how */
 	char id[BERTH_ID_SIZE];
-	pid_t spare[SPARE_MAX + 1]; /* children from before an exec of ours, and what was opened for the service; zero-terminated */
+	pid_t spare[SPARE_MAX + 1]; /* children from before an exec of ours, and what was opened for
+				       the service; zero-terminated */
 	size_t spare_count;
 	struct berth_guardian_end end;
 	struct berth_err *err;
@@ -50,14 +56,18 @@ static void spare(struct guardian *guardian, pid_t pid)
 		guardian->spare[guardian->spare_count++] = pid;
 }
 
-/* `exec berth run` in a script with jobs of its own: they are our children, and none of the service. */
+/*
+ * `exec berth run` in a script with jobs of its own: they are our children, and none of the
+ * service.
+ */
 static void spare_children(struct guardian *guardian)
 {
 	struct berth_tree tree;
 	siginfo_t info = { 0 };
 
 	/* The supervisor is one; with nobody else, the look at all processes can be spared. */
-	if (berth_tree_has_one_child(guardian->supervisor) || waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	if (berth_tree_has_one_child(guardian->supervisor) ||
+	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    berth_tree_load(getpid(), NULL, &tree) < 0)
 		return;
 	for (size_t i = 0; i < tree.count; i++)
@@ -123,7 +133,10 @@ static void on_front(struct guardian *guardian)
 
 	while (berth_front_next(guardian->front_fd, &signal)) {
 		if (signal.signo == SIGCHLD) {
-			/* Orphans come to us only when the supervisor has gone; it is left for the end. */
+			/*
+			 * Orphans come to us only when the supervisor has gone; it is left for the
+			 * end.
+			 */
 			continue;
 		}
 		if (!guardian->foreground && (signal.signo == SIGHUP || signal.signo == SIGINT))
@@ -157,8 +170,8 @@ static void clear_up(struct guardian *guardian)
 	berth_registry_close(&registry);
 }
 
-void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, int pidfd, bool foreground,
-			struct berth_guardian_end *ret_end, struct berth_err *err)
+void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, int pidfd,
+			bool foreground, struct berth_guardian_end *ret_end, struct berth_err *err)
 {
 	struct guardian guardian = {
 		.job = job,

@@ -17,7 +17,9 @@
 enum {
 	END_MAX = 64 * 1024,
 	TAIL_MAX = 16 * 1024,
-	NAMES_MAX = 4 * BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
+	NAMES_MAX =
+		4 *
+		BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
 };
 
 static int open_folder(void)
@@ -99,7 +101,8 @@ static void prune(int dir_fd, const char *key)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		same += strstr(names[i], key) != NULL;
-		if (i >= BERTH_HISTORY_ALL || (strstr(names[i], key) && same > BERTH_HISTORY_PER_SERVICE))
+		if (i >= BERTH_HISTORY_ALL ||
+		    (strstr(names[i], key) && same > BERTH_HISTORY_PER_SERVICE))
 			remove_end(dir_fd, names[i]);
 	}
 	free_names(names, count);
@@ -116,8 +119,8 @@ int berth_history_add(const json_t *document, const char *key)
 		return dir_fd;
 	if (!text)
 		return -ENOMEM;
-	snprintf(name, sizeof(name), "%016llx-%s-%s.json", (unsigned long long)berth_time_now_ms(), key,
-		 berth_json_string(document, "id", "none"));
+	snprintf(name, sizeof(name), "%016llx-%s-%s.json", (unsigned long long)berth_time_now_ms(),
+		 key, berth_json_string(document, "id", "none"));
 	r = berth_statefile_write(dir_fd, name, text, strlen(text));
 	if (r == 0)
 		prune(dir_fd, key);

@@ -11,13 +11,17 @@ enum {
 };
 
 /*
- * Keep @document, a service document with "exit" and "ended_at" set, under STATE/ends/. Each end is one file, named so that names sort by time; the
- * oldest are removed beyond the bounds. @key: of its identity. A state folder that can't be written is no reason to fail: -errno, nothing kept.
+ * Keep @document, a service document with "exit" and "ended_at" set, under STATE/ends/. Each end is
+ * one file, named so that names sort by time; the oldest are removed beyond the bounds. @key: of
+ * its identity. A state folder that can't be written is no reason to fail: -errno, nothing kept.
  */
 BERTH_MUST_USE int berth_history_add(const json_t *document, const char *key);
 
 /* All that is kept, newest first; an empty array where there is nothing. A new array. */
 BERTH_MUST_USE int berth_history_load(json_t **ret_ends);
 
-/* The last @count lines of a log, without their last newline; "" if there is none. New array of strings, control characters made printable. */
+/*
+ * The last @count lines of a log, without their last newline; "" if there is none. New array of
+ * strings, control characters made printable.
+ */
 json_t *berth_history_tail(const char *path, size_t count);

@@ -12,7 +12,10 @@
 #include "os/statefile.h"
 #include "stack/template.h"
 
-enum { ANSWER_MS = 5000, OUTPUT_MAX = 256 * 1024 };
+enum {
+	ANSWER_MS = 5000,
+	OUTPUT_MAX = 256 * 1024
+};
 
 static json_t *wish_document(const struct berth_wish *wish)
 {
@@ -24,18 +27,20 @@ static json_t *wish_document(const struct berth_wish *wish)
 
 		for (size_t j = 0; j < port->list_len; j++)
 			json_array_append_new(list, json_integer(port->list[j]));
-		json_array_append_new(ports, json_pack("{s:s,s:b,s:o}", "name", port->name, "udp", port->udp, "list", list));
+		json_array_append_new(ports, json_pack("{s:s,s:b,s:o}", "name", port->name, "udp",
+						       port->udp, "list", list));
 	}
 	return ports;
 }
 
 static json_t *lease_request(const struct berth_job *job)
 {
-	json_t *request = json_pack("{s:s,s:s,s:o}", "do", "lease", "service", job->identity.service, "ports",
-				    wish_document(&job->wish));
+	json_t *request = json_pack("{s:s,s:s,s:o}", "do", "lease", "service",
+				    job->identity.service, "ports", wish_document(&job->wish));
 
 	if (job->wish.range.lo)
-		json_object_set_new(request, "range", json_pack("[i,i]", job->wish.range.lo, job->wish.range.hi));
+		json_object_set_new(request, "range",
+				    json_pack("[i,i]", job->wish.range.lo, job->wish.range.hi));
 	return request;
 }
 
@@ -47,16 +52,18 @@ static bool export_pair(const char *pair)
 	return name && setenv(name, equals + 1, 1) == 0;
 }
 
-int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env, struct berth_err *err)
+int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env,
+		     struct berth_err *err)
 {
 	const json_t *pair;
 	size_t i;
 	bool ok = true;
 
 	for (i = 0; job->env_file && i < job->env_file->count; i++)
-		ok &= setenv(job->env_file->entries[i].key, job->env_file->entries[i].value, 1) == 0;
-	json_array_foreach(env, i, pair)
-		ok &= json_is_string(pair) && export_pair(json_string_value(pair));
+		ok &= setenv(job->env_file->entries[i].key, job->env_file->entries[i].value, 1) ==
+		      0;
+	json_array_foreach(env, i, pair) ok &=
+		json_is_string(pair) && export_pair(json_string_value(pair));
 	for (i = 0; i < job->extra_env_count; i++)
 		ok &= export_pair(job->extra_env[i]);
 	if (!ok)
@@ -67,16 +74,19 @@ int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env
 }
 
 /* {port}, {port.NAME}, {url} of the numbers that the outer supervisor gave. */
-static int expand(const struct berth_job *job, const json_t *numbers, char ***ret_argv, struct berth_err *err)
+static int expand(const struct berth_job *job, const json_t *numbers, char ***ret_argv,
+		  struct berth_err *err)
 {
 	struct berth_template_var vars[3 + BERTH_WISH_PORTS_MAX];
-	char text[BERTH_WISH_PORTS_MAX][8], names[BERTH_WISH_PORTS_MAX][BERTH_PORT_NAME_MAX + 8], url[40];
+	char text[BERTH_WISH_PORTS_MAX][8], names[BERTH_WISH_PORTS_MAX][BERTH_PORT_NAME_MAX + 8],
+		url[40];
 	size_t count = 0, argc = 0;
 	char **argv;
 
 	vars[count++] = (struct berth_template_var){ "host", "localhost" };
 	for (size_t i = 0; i < job->wish.port_count && i < json_array_size(numbers); i++) {
-		snprintf(text[i], sizeof(text[i]), "%u", (unsigned int)(uint16_t)json_integer_value(json_array_get(numbers, i)));
+		snprintf(text[i], sizeof(text[i]), "%u",
+			 (unsigned int)(uint16_t)json_integer_value(json_array_get(numbers, i)));
 		snprintf(names[i], sizeof(names[i]), "port.%s", job->wish.ports[i].name);
 		vars[count++] = (struct berth_template_var){ names[i], text[i] };
 	}
@@ -114,7 +124,8 @@ static int run_through(struct berth_job *job, const json_t *answer, struct berth
 		return r;
 	/* The variables are those of the outer service; PORT is that of this command. */
 	if (json_array_size(numbers)) {
-		snprintf(port, sizeof(port), "PORT=%u", (unsigned int)(uint16_t)json_integer_value(json_array_get(numbers, 0)));
+		snprintf(port, sizeof(port), "PORT=%u",
+			 (unsigned int)(uint16_t)json_integer_value(json_array_get(numbers, 0)));
 		json_array_append_new(env, json_string(port));
 	}
 	return berth_inner_exec(argv, job, env, err);
@@ -168,7 +179,8 @@ static int run_outside(int fd, const struct berth_job *job, struct berth_err *er
 	if (n <= 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return berth_err_errno(err, -errno, "cannot start outside of the service");
 	self[n] = '\0';
-	request = json_pack("{s:s,s:o,s:o,s:s}", "do", "start", "argv", own_argv(), "env", own_env(), "cwd", job->cwd);
+	request = json_pack("{s:s,s:o,s:o,s:s}", "do", "start", "argv", own_argv(), "env",
+			    own_env(), "cwd", job->cwd);
 	json_array_set_new(json_object_get(request, "argv"), 0, berth_json_text(self));
 	/* Answered when that process has ended, which is bounded by the time it waits for ready. */
 	r = berth_control_ask(fd, request, ends[1], (int)job->wait_ms + ANSWER_MS, &answer, err);
@@ -195,7 +207,10 @@ int berth_inner_run(struct berth_job *job, struct berth_err *err)
 		request = lease_request(job);
 		r = berth_control_ask(fd, request, -1, ANSWER_MS, &answer, err);
 	}
-	/* The variable came from somewhere (a terminal that was opened from inside, long ago): we are not in that tree. */
+	/*
+	 * The variable came from somewhere (a terminal that was opened from inside, long ago): we
+	 * are not in that tree.
+	 */
 	if (r < 0 && err->code == BERTH_ERR_DENIED) {
 		*err = (struct berth_err){ 0 };
 		return BERTH_INNER_E_OUTSIDE;

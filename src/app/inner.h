@@ -6,17 +6,23 @@
 #include "base/json.h"
 
 enum {
-	BERTH_INNER_E_OUTSIDE = -100000, /* below every -errno: we are in nobody's tree, or not told so: start as usual */
+	BERTH_INNER_E_OUTSIDE = -100000, /* below every -errno: we are in nobody's tree, or not told
+					    so: start as usual */
 };
 
 /*
- * In a service's tree (BERTH_SOCKET, and its supervisor agrees) all binds are answered by that supervisor already, and there can be only one listener: so the
- * wishes of @job are leased through it, and the command takes our place. With -d it is started outside of the tree instead, which this process
- * reports like a start of its own.
- * E_OUTSIDE is negative so that it can't be an exit code. Otherwise the exit code of a start with -d, or -errno with @err; never returns where
- * the command has taken our place.
+ * In a service's tree (BERTH_SOCKET, and its supervisor agrees) all binds are answered by that
+ * supervisor already, and there can be only one listener: so the wishes of @job are leased through
+ * it, and the command takes our place. With -d it is started outside of the tree instead, which
+ * this process reports like a start of its own. E_OUTSIDE is negative so that it can't be an exit
+ * code. Otherwise the exit code of a start with -d, or -errno with @err; never returns where the
+ * command has taken our place.
  */
 BERTH_MUST_USE int berth_inner_run(struct berth_job *job, struct berth_err *err);
 
-/* Take the place of this process by @argv, with @job's variables and @env (an array of "K=V", NULL: none). Returns only on failure. */
-BERTH_MUST_USE int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env, struct berth_err *err);
+/*
+ * Take the place of this process by @argv, with @job's variables and @env (an array of "K=V", NULL:
+ * none). Returns only on failure.
+ */
+BERTH_MUST_USE int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env,
+				    struct berth_err *err);

@@ -39,10 +39,12 @@ static struct setting find(const char *name, const struct berth_dotenv *dotenv)
 static int refuse(const struct setting *setting, const char *wanted, struct berth_err *err)
 {
 	return berth_err_set(err, -EINVAL, BERTH_ERR_CONFIG, "%s%s: '%s' is not %s", setting->name,
-			     setting->from_file ? " in '.env'" : " in the environment", setting->value, wanted);
+			     setting->from_file ? " in '.env'" : " in the environment",
+			     setting->value, wanted);
 }
 
-static int get_u16(const char *name, const struct berth_dotenv *dotenv, uint16_t *ret_value, struct berth_err *err)
+static int get_u16(const char *name, const struct berth_dotenv *dotenv, uint16_t *ret_value,
+		   struct berth_err *err)
 {
 	struct setting setting = find(name, dotenv);
 	uint64_t value;
@@ -63,9 +65,11 @@ static int get_flag(const char *name, bool *ret_value, struct berth_err *err)
 
 	if (!value || !*value)
 		return 0;
-	if (strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0)
+	if (strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0 ||
+	    strcasecmp(value, "yes") == 0)
 		*ret_value = true;
-	else if (strcmp(value, "0") != 0 && strcasecmp(value, "false") != 0 && strcasecmp(value, "no") != 0)
+	else if (strcmp(value, "0") != 0 && strcasecmp(value, "false") != 0 &&
+		 strcasecmp(value, "no") != 0)
 		return refuse(&setting, "a yes or no (1 or 0)", err);
 	return 0;
 }
@@ -87,7 +91,8 @@ static struct berth_wish_port *main_port(struct berth_wish *wish)
 	return &wish->ports[0];
 }
 
-static int settle_port(struct berth_job *job, const struct berth_dotenv *dotenv, struct berth_err *err)
+static int settle_port(struct berth_job *job, const struct berth_dotenv *dotenv,
+		       struct berth_err *err)
 {
 	struct setting setting = find("PORT", dotenv);
 	struct berth_wish *wish = &job->wish;
@@ -102,12 +107,14 @@ static int settle_port(struct berth_job *job, const struct berth_dotenv *dotenv,
 	if (wish->range.lo && !berth_range_has(&wish->range, port)) {
 		uint32_t hi = (uint32_t)port + (uint32_t)(wish->range.hi - wish->range.lo);
 
-		wish->range = (struct berth_range){ port, hi > UINT16_MAX ? UINT16_MAX : (uint16_t)hi };
+		wish->range =
+			(struct berth_range){ port, hi > UINT16_MAX ? UINT16_MAX : (uint16_t)hi };
 	}
 	return 0;
 }
 
-static int settle_fallbacks(struct berth_job *job, const struct berth_dotenv *dotenv, struct berth_err *err)
+static int settle_fallbacks(struct berth_job *job, const struct berth_dotenv *dotenv,
+			    struct berth_err *err)
 {
 	struct setting setting = find("FALLBACK_PORTS", dotenv);
 	struct berth_wish_port *port;
@@ -135,7 +142,8 @@ static int settle_fallbacks(struct berth_job *job, const struct berth_dotenv *do
 	return 0;
 }
 
-static int settle_timeout(struct berth_job *job, const struct berth_dotenv *dotenv, struct berth_err *err)
+static int settle_timeout(struct berth_job *job, const struct berth_dotenv *dotenv,
+			  struct berth_err *err)
 {
 	struct setting setting = find("PORT_CHECK_TIMEOUT", dotenv);
 
@@ -144,7 +152,8 @@ static int settle_timeout(struct berth_job *job, const struct berth_dotenv *dote
 	return 0;
 }
 
-int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv, struct berth_err *err)
+int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
+		     struct berth_err *err)
 {
 	int r;
 
@@ -163,6 +172,7 @@ int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv, s
 		return r;
 	if (!job->skip)
 		job->skip = getenv("BERTH_SKIP");
-	job->tell_port = job->tell_port || has_number(&job->wish) || job->wish.range.lo || job->wish.any;
+	job->tell_port =
+		job->tell_port || has_number(&job->wish) || job->wish.range.lo || job->wish.any;
 	return berth_wish_check(&job->wish, err);
 }

@@ -14,7 +14,9 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-enum { BERTH_JOB_MAPS_MAX = 16 };
+enum {
+	BERTH_JOB_MAPS_MAX = 16
+};
 
 enum berth_job_free {
 	BERTH_JOB_FREE_NOTHING,
@@ -26,8 +28,8 @@ struct berth_job_map {
 };
 
 /*
- * Filled by cli/cmd-run.c, read by everybody after. Strings are borrowed from there for the life of the process: the guardian and the supervisor are
- * its forks.
+ * Filled by cli/cmd-run.c, read by everybody after. Strings are borrowed from there for the life of
+ * the process: the guardian and the supervisor are its forks.
  */
 struct berth_job {
 	struct berth_identity identity;
@@ -39,7 +41,8 @@ struct berth_job {
 
 	struct berth_wish wish;
 	bool no_port; /* --port none */
-	bool tell_port; /* set PORT: there is a wish, or a number is needed before the first bind() */
+	bool tell_port; /* set PORT: there is a wish, or a number is needed before the first bind()
+			 */
 	struct berth_job_map maps[BERTH_JOB_MAPS_MAX];
 	size_t map_count;
 	const char *skip; /* the user's own reserved list; NULL: none */
@@ -67,9 +70,11 @@ struct berth_job {
 };
 
 /*
- * Where wishes come from besides flags (P5), weakest first: .env of the working folder, the environment; BERTH_X goes before X in
- * each. PORT moves the start of the search and keeps a configured range's length. Only what a flag left open is filled. Reads PORT,
- * FALLBACK_PORTS, MAX_PORT_ATTEMPTS, PORT_CHECK_TIMEOUT (ms) and BERTH_ANY, BERTH_STRICT, BERTH_SKIP. CONFIG errors name the variable and where it
- * stands.
+ * Where wishes come from besides flags (P5), weakest first: .env of the working folder, the
+ * environment; BERTH_X goes before X in each. PORT moves the start of the search and keeps a
+ * configured range's length. Only what a flag left open is filled. Reads PORT, FALLBACK_PORTS,
+ * MAX_PORT_ATTEMPTS, PORT_CHECK_TIMEOUT (ms) and BERTH_ANY, BERTH_STRICT, BERTH_SKIP. CONFIG errors
+ * name the variable and where it stands.
  */
-BERTH_MUST_USE int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv, struct berth_err *err);
+BERTH_MUST_USE int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
+				    struct berth_err *err);

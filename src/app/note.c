@@ -22,20 +22,25 @@ int berth_note_send(int sock, const struct berth_note *note, const json_t *docum
 
 int berth_note_recv(int sock, struct berth_note *ret_note, json_t **ret_document, int *ret_fd)
 {
-	BERTH_AUTO_FREE char *message = malloc(BERTH_NOTE_MAX);
-	ssize_t n;
+	/* How long it is; the end counts as 0. */
+	ssize_t n = recv(sock, NULL, 0, MSG_PEEK | MSG_TRUNC);
+	BERTH_AUTO_FREE char *message = NULL;
 
+	if (n < 0)
+		return -errno;
+	message = malloc((size_t)n + 1);
 	if (!message)
 		return -ENOMEM;
-	n = berth_uds_recv(sock, message, BERTH_NOTE_MAX, ret_fd);
+	n = berth_uds_recv(sock, message, (size_t)n + 1, ret_fd);
 	if (n <= 0)
 		return (int)n;
 	if ((size_t)n < sizeof(*ret_note))
 		return -EPROTO;
 	memcpy(ret_note, message, sizeof(*ret_note));
 	if (ret_document)
-		*ret_document = (size_t)n > sizeof(*ret_note) ?
-					berth_json_parse(message + sizeof(*ret_note), (size_t)n - sizeof(*ret_note)) :
-					NULL;
+		*ret_document = (size_t)n > sizeof(*ret_note)
+					? berth_json_parse(message + sizeof(*ret_note),
+							   (size_t)n - sizeof(*ret_note))
+					: NULL;
 	return 1;
 }

@@ -10,7 +10,8 @@
 enum berth_note_kind {
 	/* supervisor -> starter, one of them */
 	BERTH_NOTE_READY, /* with the service document */
-	BERTH_NOTE_FAILED, /* with err, @value the exit code; the document where the service had started */
+	BERTH_NOTE_FAILED, /* with err, @value the exit code; the document where the service had
+			      started */
 	/* supervisor -> guardian */
 	BERTH_NOTE_STARTED, /* @text: the id, so that the guardian finds the record */
 	BERTH_NOTE_WATCH, /* with a duplicate of the notify descriptor */
@@ -18,7 +19,8 @@ enum berth_note_kind {
 	BERTH_NOTE_STOPPED, /* the command has been stopped by signal @value (job control) */
 	BERTH_NOTE_ENDED, /* @value: exit code; @extra: the signal that ended it, 0 none */
 	/* guardian -> supervisor */
-	BERTH_NOTE_SIGNAL, /* @value: signal; @extra: 1 if the terminal sent it to the whole group */
+	BERTH_NOTE_SIGNAL, /* @value: signal; @extra: 1 if the terminal sent it to the whole group
+			    */
 	BERTH_NOTE_HANGUP, /* the terminal has gone */
 };
 
@@ -30,9 +32,12 @@ struct berth_note {
 	char text[16];
 };
 
-enum { BERTH_NOTE_MAX = 128 * 1024 };
-
 /* @document (NULL allowed) is borrowed; @fd -1: none. 0 or -errno. */
-BERTH_MUST_USE int berth_note_send(int sock, const struct berth_note *note, const json_t *document, int fd);
-/* 1: a note; 0: the end; -errno. *ret_document (NULL: not wanted) is a new reference or NULL; *ret_fd -1: none came. */
-BERTH_MUST_USE int berth_note_recv(int sock, struct berth_note *ret_note, json_t **ret_document, int *ret_fd);
+BERTH_MUST_USE int berth_note_send(int sock, const struct berth_note *note, const json_t *document,
+				   int fd);
+/*
+ * 1: a note; 0: the end; -errno. *ret_document (NULL: not wanted) is a new reference or NULL;
+ * *ret_fd -1: none came.
+ */
+BERTH_MUST_USE int berth_note_recv(int sock, struct berth_note *ret_note, json_t **ret_document,
+				   int *ret_fd);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* app/ports.c - the ports of one service: what steering sees and what the kernel holds, side by side */
+/*
+ * app/ports.c - the ports of one service: what steering sees and what the kernel holds, side by
+ * side
+ */
 #include "app/ports.h"
 
 #include <errno.h>
@@ -10,15 +13,18 @@
 #include "base/time.h"
 
 /* Where a number is needed and nobody named one (--new, {port} without a wish). */
-enum { DEFAULT_LO = 3000, DEFAULT_HI = 3999 };
+enum {
+	DEFAULT_LO = 3000,
+	DEFAULT_HI = 3999
+};
 
 /* Protocols that people know by their number; everything else speaks HTTP until told otherwise. */
 static const struct {
 	uint16_t port;
 	const char *scheme;
 } schemes[] = {
-	{ 443, "https" },     { 3306, "mysql" }, { 5432, "postgresql" }, { 5672, "amqp" },
-	{ 6379, "redis" },    { 8443, "https" }, { 11211, "memcached" }, { 27017, "mongodb" },
+	{ 443, "https" },  { 3306, "mysql" }, { 5432, "postgresql" }, { 5672, "amqp" },
+	{ 6379, "redis" }, { 8443, "https" }, { 11211, "memcached" }, { 27017, "mongodb" },
 };
 
 void berth_ports_init(struct berth_ports *ports, const struct berth_job *job)
@@ -35,7 +41,8 @@ void berth_ports_deinit(struct berth_ports *ports)
 	free(BERTH_STEAL(ports->foreign));
 }
 
-int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name, uint16_t asked)
+int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name,
+		    uint16_t asked)
 {
 	size_t index = ports->count;
 	struct berth_port *port = &ports->port[index];
@@ -75,7 +82,8 @@ static int load_reserved(struct berth_ports *ports, struct berth_err *err)
 		return berth_err_errno(err, -ENOMEM, "cannot load the reserved ports");
 	r = berth_reserved_load(ports->reserved, ports->job->skip);
 	if (r < 0)
-		return berth_err_set(err, r, BERTH_ERR_CONFIG, "'%s' is no list of ports to skip", ports->job->skip);
+		return berth_err_set(err, r, BERTH_ERR_CONFIG, "'%s' is no list of ports to skip",
+				     ports->job->skip);
 	return 0;
 }
 
@@ -84,8 +92,9 @@ static int64_t choice_deadline(const struct berth_job *job)
 	return job->check_timeout_ms ? berth_time_mono_ns() + job->check_timeout_ms * 1000000 : 0;
 }
 
-static int choose(struct berth_ports *ports, const struct berth_wish *wish, const struct berth_candidate *remembered,
-		  struct berth_choice *ret_choice, struct berth_err *err)
+static int choose(struct berth_ports *ports, const struct berth_wish *wish,
+		  const struct berth_candidate *remembered, struct berth_choice *ret_choice,
+		  struct berth_err *err)
 {
 	const struct berth_choose_spec spec = {
 		.wish = wish,
@@ -95,13 +104,16 @@ static int choose(struct berth_ports *ports, const struct berth_wish *wish, cons
 		.means = ports->means,
 		.deadline_ns = choice_deadline(ports->job),
 		.service = ports->job->identity.service,
+		.holder_fn = ports->holder_fn,
+		.holder_arg = ports->holder_arg,
 	};
 
 	return berth_choose(&spec, ret_choice, err);
 }
 
 /* Hand lease @from of a choice to row @index. */
-static void settle(struct berth_ports *ports, size_t index, struct berth_choice *choice, size_t from)
+static void settle(struct berth_ports *ports, size_t index, struct berth_choice *choice,
+		   size_t from)
 {
 	struct berth_port *port = &ports->port[index];
 	uint16_t asked = berth_ports_asked(ports, index);
@@ -140,14 +152,19 @@ static int lease_maps(struct berth_ports *ports, struct berth_err *err)
 	return 0;
 }
 
-/* The remembered numbers in the order of the wish; false unless there is one for each. */
+/*
+ * The remembered numbers in the order of the wish; false unless there is one for each, of this very
+ * wish.
+ */
 static bool recall(const struct berth_wish *wish, const struct berth_remembered *memory,
 		   struct berth_candidate *ret_candidate)
 {
 	for (size_t i = 0; i < wish->port_count; i++) {
 		ret_candidate->port[i] = 0;
 		for (size_t j = 0; j < memory->count; j++)
-			if (strcmp(memory->ports[j].name, wish->ports[i].name) == 0)
+			if (strcmp(memory->ports[j].name, wish->ports[i].name) == 0 &&
+			    (!wish->ports[i].list_len ||
+			     memory->ports[j].asked == wish->ports[i].list[0]))
 				ret_candidate->port[i] = memory->ports[j].given;
 		if (!ret_candidate->port[i])
 			return false;
@@ -171,16 +188,19 @@ static bool wish_from_memory(const struct berth_remembered *memory, struct berth
 
 static void load_foreign(struct berth_ports *ports, int memory_fd)
 {
-	if (memory_fd < 0)
+	/* Who frees a number first wants that very one. */
+	if (memory_fd < 0 || ports->job->free_first != BERTH_JOB_FREE_NOTHING)
 		return;
 	ports->foreign = calloc(1, sizeof(*ports->foreign));
 	/* What can't be read keeps no number from anybody. */
 	if (ports->foreign &&
-	    berth_remembered_foreign(memory_fd, ports->job->identity.key, ports->job->identity.root, ports->foreign) < 0)
+	    berth_remembered_foreign(memory_fd, ports->job->identity.key, ports->job->identity.root,
+				     ports->foreign) < 0)
 		free(BERTH_STEAL(ports->foreign));
 }
 
-static void declare(struct berth_ports *ports, const struct berth_wish *wish, struct berth_choice *choice, bool wished)
+static void declare(struct berth_ports *ports, const struct berth_wish *wish,
+		    struct berth_choice *choice, bool wished)
 {
 	for (size_t i = 0; i < choice->count; i++) {
 		const struct berth_wish_port *port = &wish->ports[i];
@@ -195,8 +215,8 @@ static void declare(struct berth_ports *ports, const struct berth_wish *wish, st
 	}
 }
 
-int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *memory, int memory_fd,
-		      struct berth_err *err)
+int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *memory,
+		      int memory_fd, struct berth_err *err)
 {
 	const struct berth_job *job = ports->job;
 	struct berth_wish *wish;
@@ -211,14 +231,17 @@ int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *
 	if (!wish)
 		return berth_err_errno(err, -ENOMEM, "cannot choose a port");
 	*wish = job->wish;
-	if (!wish->port_count && !wish->range.lo && !wish_from_memory(memory, wish) && wished && !wish->any)
+	if (!wish->port_count && !wish->range.lo && !wish_from_memory(memory, wish) && wished &&
+	    !wish->any)
 		wish->range = (struct berth_range){ DEFAULT_LO, DEFAULT_HI };
 	r = 0;
 	if (wished || wish->port_count) {
 		load_foreign(ports, memory_fd);
 		r = load_reserved(ports, err);
 		if (r == 0)
-			r = choose(ports, wish, recall(wish, memory, &remembered) ? &remembered : NULL, &choice, err);
+			r = choose(ports, wish,
+				   recall(wish, memory, &remembered) ? &remembered : NULL, &choice,
+				   err);
 		if (r == 0) {
 			declare(ports, wish, &choice, wished);
 			berth_choice_release(&choice);
@@ -235,13 +258,14 @@ static bool is_known(const struct berth_ports *ports, uint16_t number)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->steer[i].kind == BERTH_STEER_DECLARED &&
-		    (ports->steer[i].given == number || berth_steer_port_is_asked(&ports->steer[i], number)))
+		    (ports->steer[i].given == number ||
+		     berth_steer_port_is_asked(&ports->steer[i], number)))
 			return true;
 	return false;
 }
 
-int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *wish, const char *service,
-			   struct berth_err *err)
+int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *wish,
+			   const char *service, struct berth_err *err)
 {
 	struct berth_wish named = *wish;
 	struct berth_choice choice;
@@ -264,14 +288,18 @@ int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *w
 	if (r)
 		return r;
 	if (ports->count + choice.count > BERTH_PORTS_MAX)
-		r = berth_err_set(err, -ENOSPC, BERTH_ERR_REFUSED, "a service can have %d ports", BERTH_PORTS_MAX);
+		r = berth_err_set(err, -ENOSPC, BERTH_ERR_REFUSED, "a service can have %d ports",
+				  BERTH_PORTS_MAX);
 	else
 		declare(ports, &named, &choice, true);
 	berth_choice_release(&choice);
 	return r;
 }
 
-/* The program's own number is its own affair: only numbers that we pick are checked against the reserved ones. */
+/*
+ * The program's own number is its own affair: only numbers that we pick are checked against the
+ * reserved ones.
+ */
 static int take_itself(struct berth_ports *ports, size_t index, uint16_t number)
 {
 	struct berth_port *port = &ports->port[index];
@@ -288,8 +316,11 @@ static int take_itself(struct berth_ports *ports, size_t index, uint16_t number)
 int berth_ports_lease_one(struct berth_ports *ports, size_t index, uint16_t number, bool skip_first,
 			  struct berth_err *err)
 {
-	struct berth_wish wish = { .port_count = 1, .attempts = ports->job->wish.attempts, .any = ports->job->wish.any };
-	enum berth_port_reason kind = ports->steer[index].kind == BERTH_STEER_TOOL ? BERTH_PORT_TOOL : BERTH_PORT_EXTRA;
+	struct berth_wish wish = { .port_count = 1,
+				   .attempts = ports->job->wish.attempts,
+				   .any = ports->job->wish.any };
+	enum berth_port_reason kind =
+		ports->steer[index].kind == BERTH_STEER_TOOL ? BERTH_PORT_TOOL : BERTH_PORT_EXTRA;
 	struct berth_choice choice;
 	int r;
 
@@ -319,7 +350,8 @@ int berth_ports_lease_one(struct berth_ports *ports, size_t index, uint16_t numb
 	return 0;
 }
 
-int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode, struct berth_port_user **ret_user)
+int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode,
+			   struct berth_port_user **ret_user)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++)
@@ -331,7 +363,8 @@ int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode, struct ber
 	return -1;
 }
 
-struct berth_port_user *berth_ports_add_user(struct berth_ports *ports, size_t index, uint64_t inode)
+struct berth_port_user *berth_ports_add_user(struct berth_ports *ports, size_t index,
+					     uint64_t inode)
 {
 	for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++) {
 		struct berth_port_user *user = &ports->port[index].users[j];
@@ -354,12 +387,21 @@ bool berth_ports_is_listening(const struct berth_ports *ports, size_t index)
 	return false;
 }
 
+static bool has_wish(const struct berth_ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->steer[i].wished && !ports->steer[i].udp)
+			return true;
+	return false;
+}
+
 bool berth_ports_is_ready(const struct berth_ports *ports)
 {
-	bool any = false;
+	bool wished = has_wish(ports), any = false;
 
 	for (size_t i = 0; i < ports->count; i++) {
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].udp)
+		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].udp ||
+		    (wished && !ports->steer[i].wished))
 			continue;
 		if (!berth_ports_is_listening(ports, i))
 			return false;
@@ -374,7 +416,8 @@ void berth_ports_remember(const struct berth_ports *ports, struct berth_remember
 	for (size_t i = 0; i < ports->count && ret_memory->count < BERTH_WISH_PORTS_MAX; i++) {
 		struct berth_remembered_port *entry = &ret_memory->ports[ret_memory->count];
 
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped || !ports->steer[i].given)
+		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
+		    !ports->steer[i].given)
 			continue;
 		berth_str_copy(entry->name, sizeof(entry->name), ports->port[i].name);
 		entry->asked = berth_ports_asked(ports, i);

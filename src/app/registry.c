@@ -2,8 +2,9 @@
 /*
  * app/registry.c - what runs: one record per supervisor, true because that process lives
  *
- * Nothing here decides who owns a port or a name: sockets do. A record only says what they stand for, and is believed as long as the
- * process that wrote it lives (pid, start time and boot). So there is nothing to lock, and nothing to repair.
+ * Nothing here decides who owns a port or a name: sockets do. A record only says what they stand
+ * for, and is believed as long as the process that wrote it lives (pid, start time and boot). So
+ * there is nothing to lock, and nothing to repair.
  */
 #include "app/registry.h"
 
@@ -38,8 +39,9 @@ int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *e
 	registry.dir_fd = berth_statefile_open_dir(registry.path);
 	if (registry.dir_fd < 0) {
 		berth_err_errno(err, registry.dir_fd, "cannot use '%s'", registry.path);
-		berth_err_hint(err, "it must be a folder of your own that nobody else can write to; "
-				    "set XDG_RUNTIME_DIR to another one");
+		berth_err_hint(err,
+			       "it must be a folder of your own that nobody else can write to; "
+			       "set XDG_RUNTIME_DIR to another one");
 		return registry.dir_fd;
 	}
 	if ((size_t)snprintf(ports, sizeof(ports), "%s/ports", registry.path) >= sizeof(ports))
@@ -50,9 +52,41 @@ int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *e
 		berth_registry_close(&registry);
 		return r;
 	}
+	if (berth_procfs_boot_id(registry.boot) < 0)
+		registry.boot[0] = '\0';
 	registry.netns = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
 	*ret_registry = registry;
 	return 0;
+}
+
+int berth_registry_reopen(struct berth_registry *registry)
+{
+	struct berth_registry again = *registry;
+	char ports[PATH_MAX];
+
+	if (mkdir(registry->path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if ((size_t)snprintf(ports, sizeof(ports), "%s/ports", registry->path) >= sizeof(ports))
+		return -ENAMETOOLONG;
+	again.dir_fd = berth_statefile_open_dir(registry->path);
+	if (again.dir_fd < 0)
+		return again.dir_fd;
+	again.ports_fd = berth_statefile_open_dir(ports);
+	if (again.ports_fd < 0) {
+		close(again.dir_fd);
+		return again.ports_fd;
+	}
+	berth_registry_close(registry);
+	*registry = again;
+	return 0;
+}
+
+bool berth_registry_is_lost(const struct berth_registry *registry)
+{
+	struct stat held, named;
+
+	return fstat(registry->dir_fd, &held) < 0 || stat(registry->path, &named) < 0 ||
+	       held.st_ino != named.st_ino || held.st_dev != named.st_dev;
 }
 
 void berth_registry_close(struct berth_registry *registry)
@@ -77,7 +111,8 @@ int berth_registry_new_id(char ret_id[BERTH_ID_SIZE])
 
 bool berth_registry_is_id(const char *text)
 {
-	return strlen(text) == 6 && text[0] >= '2' && text[0] <= '7' && strspn(text, id_letters) == 6;
+	return strlen(text) == 6 && text[0] >= '2' && text[0] <= '7' &&
+	       strspn(text, id_letters) == 6;
 }
 
 static void file_name(const char *id, char *buf, size_t size)
@@ -89,24 +124,11 @@ int berth_registry_write(struct berth_registry *registry, const char *id, const 
 {
 	BERTH_AUTO_FREE char *text = berth_json_line(record);
 	char name[32];
-	int r;
 
 	if (!text)
 		return -ENOMEM;
 	file_name(id, name, sizeof(name));
-	r = berth_statefile_write(registry->dir_fd, name, text, strlen(text));
-	if (r == -ENOENT) {
-		/* A logout has removed the folder under us (logind): make it again. */
-		struct berth_registry again;
-
-		r = berth_registry_open(&again, NULL);
-		if (r < 0)
-			return r;
-		berth_registry_close(registry);
-		*registry = again;
-		r = berth_statefile_write(registry->dir_fd, name, text, strlen(text));
-	}
-	return r;
+	return berth_statefile_write(registry->dir_fd, name, text, strlen(text));
 }
 
 void berth_registry_remove(struct berth_registry *registry, const char *id)
@@ -154,17 +176,26 @@ void berth_registry_unclaim_port(struct berth_registry *registry, uint16_t port,
 static json_t *read_file(struct berth_registry *registry, const char *name)
 {
 	BERTH_AUTO_FREE char *text = NULL;
+	const char *boot;
 	size_t len;
 	json_t *record;
 
 	if (berth_statefile_read(registry->dir_fd, name, RECORD_MAX, &text, &len) < 0)
 		return NULL;
-	record = berth_json_parse(text, len);
-	if (record && json_is_object(berth_registry_service(record)) &&
-	    json_is_object(json_object_get(record, "berth")))
-		return record;
-	json_decref(record);
-	return NULL;
+	/*
+	 * Written by us: no need to look for members that come twice, which costs one look-up each.
+	 * 
+	 */
+	record = json_loadb(text, len, 0, NULL);
+	if (!record || !json_is_object(berth_registry_service(record)) ||
+	    !json_is_object(json_object_get(record, "berth"))) {
+		json_decref(record);
+		return NULL;
+	}
+	boot = json_string_value(berth_registry_private(record, "boot"));
+	if (!boot || strcmp(boot, registry->boot) != 0)
+		json_object_set_new(json_object_get(record, "berth"), "boot", json_null());
+	return record;
 }
 
 json_t *berth_registry_read(struct berth_registry *registry, const char *id)
@@ -183,9 +214,8 @@ static bool has_port(const json_t *record, uint16_t port)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(ports, i, entry)
-		if (berth_json_int(entry, "port", 0) == port)
-			return true;
+	json_array_foreach(ports, i,
+			   entry) if (berth_json_int(entry, "port", 0) == port) return true;
 	return false;
 }
 
@@ -229,15 +259,8 @@ struct berth_proc_id berth_registry_process(const json_t *record, const char *wh
 
 json_t *berth_registry_process_json(const struct berth_proc_id *id)
 {
-	return json_pack("{s:I,s:I}", "pid", (json_int_t)id->pid, "start", (json_int_t)id->start_ticks);
-}
-
-static bool is_of_this_boot(const json_t *record)
-{
-	const char *boot = json_string_value(berth_registry_private(record, "boot"));
-	char now[37];
-
-	return boot && berth_procfs_boot_id(now) == 0 && strcmp(boot, now) == 0;
+	return json_pack("{s:I,s:I}", "pid", (json_int_t)id->pid, "start",
+			 (json_int_t)id->start_ticks);
 }
 
 enum berth_registry_life berth_registry_life(const json_t *record)
@@ -245,40 +268,43 @@ enum berth_registry_life berth_registry_life(const json_t *record)
 	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
 	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
 
-	/* A start time of another boot could come again: rare, and then the socket's name does not answer. */
+	if (!json_is_string(berth_registry_private(record, "boot")))
+		return BERTH_REGISTRY_DEAD;
 	if (berth_procfs_is_alive(&supervisor))
-		return is_of_this_boot(record) ? BERTH_REGISTRY_LIVE : BERTH_REGISTRY_DEAD;
-	if (guardian.pid && berth_procfs_is_alive(&guardian) && is_of_this_boot(record))
-		return BERTH_REGISTRY_ENDING;
-	return BERTH_REGISTRY_DEAD;
+		return BERTH_REGISTRY_LIVE;
+	return guardian.pid && berth_procfs_is_alive(&guardian) ? BERTH_REGISTRY_ENDING
+								: BERTH_REGISTRY_DEAD;
 }
+
+/* What they are sorted by, looked up once. */
+struct entry {
+	const char *started_at, *id; /* the record's own */
+	json_t *record;
+};
 
 static int by_start(const void *a, const void *b)
 {
-	const json_t *const *left = a, *const *right = b;
-	int order = strcmp(berth_json_string(berth_registry_service(*left), "started_at", ""),
-			   berth_json_string(berth_registry_service(*right), "started_at", ""));
+	const struct entry *left = a, *right = b;
+	int order = strcmp(left->started_at, right->started_at);
 
-	return order ? order :
-		       strcmp(berth_json_string(berth_registry_service(*left), "id", ""),
-			      berth_json_string(berth_registry_service(*right), "id", ""));
+	return order ? order : strcmp(left->id, right->id);
 }
 
-static json_t *sorted(json_t **records, size_t count)
+static json_t *sorted(struct entry *entries, size_t count)
 {
 	json_t *array = json_array();
 
 	if (count)
-		qsort(records, count, sizeof(*records), by_start);
+		qsort(entries, count, sizeof(*entries), by_start);
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, records[i]);
+		json_array_append_new(array, entries[i].record);
 	return array;
 }
 
 int berth_registry_load(struct berth_registry *registry, json_t **ret_records)
 {
 	int fd = openat(registry->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	BERTH_AUTO_FREE json_t **records = NULL;
+	BERTH_AUTO_FREE struct entry *entries = NULL;
 	size_t count = 0, size = 0;
 	struct dirent *entry;
 	DIR *dir;
@@ -301,30 +327,39 @@ int berth_registry_load(struct berth_registry *registry, json_t **ret_records)
 			continue;
 		if (count == size) {
 			size_t grown_size = size ? size * 2 : 64;
-			json_t **grown = reallocarray(records, grown_size, sizeof(*records));
+			struct entry *grown = reallocarray(entries, grown_size, sizeof(*entries));
 
 			if (!grown) {
 				json_decref(record);
 				break;
 			}
-			records = grown;
+			entries = grown;
 			size = grown_size;
 		}
-		records[count++] = record;
+		entries[count++] = (struct entry){
+			.started_at =
+				berth_json_string(berth_registry_service(record), "started_at", ""),
+			.id = berth_json_string(berth_registry_service(record), "id", ""),
+			.record = record,
+		};
 	}
 	closedir(dir);
-	*ret_records = sorted(records, count);
+	*ret_records = sorted(entries, count);
 	return *ret_records ? 0 : -ENOMEM;
 }
 
-/* {project: {root: branch}}: looked through once, so that many services of one folder cost nothing more. */
+/*
+ * {project: {root: branch}}: looked through once, so that many services of one folder cost nothing
+ * more.
+ */
 static json_t *collect_roots(const json_t *records)
 {
 	json_t *projects = json_object();
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record) {
+	json_array_foreach(records, i, record)
+	{
 		const json_t *service = berth_registry_service(record);
 		const char *project = berth_json_string(service, "project", "");
 		json_t *roots = json_object_get(projects, project);
@@ -339,7 +374,10 @@ static json_t *collect_roots(const json_t *records)
 	return projects;
 }
 
-/* Does another root of this project run something (on the same branch)? Then the plain label would not tell them apart. */
+/*
+ * Does another root of this project run something (on the same branch)? Then the plain label would
+ * not tell them apart.
+ */
 static bool has_twin(json_t *projects, const json_t *service, bool same_branch)
 {
 	json_t *roots = json_object_get(projects, berth_json_string(service, "project", ""));
@@ -348,7 +386,10 @@ static bool has_twin(json_t *projects, const json_t *service, bool same_branch)
 	const char *root;
 	json_t *branch;
 
-	json_object_foreach(roots, root, branch) {
+	if (json_object_size(roots) < 2)
+		return false;
+	json_object_foreach(roots, root, branch)
+	{
 		if (strcmp(root, own_root) == 0)
 			continue;
 		if (!same_branch || strcmp(json_string_value(branch), own_branch) == 0)
@@ -378,7 +419,8 @@ static void label_service(json_t *projects, const json_t *record, json_t *servic
 	char parent[64];
 
 	berth_str_add(&label, berth_json_string(service, "project", ""));
-	if (*branch && (linked || has_twin(projects, service, false)) && !has_twin(projects, service, true)) {
+	if (*branch && (linked || has_twin(projects, service, false)) &&
+	    !has_twin(projects, service, true)) {
 		berth_str_addf(&label, "@%s", branch);
 	} else if (has_twin(projects, service, true)) {
 		parent_name(berth_json_string(service, "root", ""), parent, sizeof(parent));

@@ -10,18 +10,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BERTH_ID_SIZE = 8 }; /* six characters of [a-z2-7] and NUL, rounded up */
+enum {
+	BERTH_ID_SIZE = 8
+}; /* six characters of [a-z2-7] and NUL, rounded up */
 
 /* The runtime folder, opened. */
 struct berth_registry {
 	int dir_fd; /* owned */
 	int ports_fd; /* owned: the folder of the index by port */
+	char boot[37]; /* of this boot; read once */
 	uint64_t netns; /* inode of our network namespace: the scope of a port number */
 	char path[PATH_MAX];
 };
 
 /* Opens (and makes) the folders. DENIED with a hint when they are not ours. */
 BERTH_MUST_USE int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *err);
+/*
+ * Make the same folders again, below a parent that must exist: a logout has removed them under a
+ * living service. -ENOENT while the parent is missing too; @registry is as it was then.
+ */
+BERTH_MUST_USE int berth_registry_reopen(struct berth_registry *registry);
+/* Has the folder been removed, or another one put in its place? */
+bool berth_registry_is_lost(const struct berth_registry *registry);
 void berth_registry_close(struct berth_registry *registry);
 
 /* A new id, random: stable for one life of a service. */
@@ -30,18 +40,26 @@ BERTH_MUST_USE int berth_registry_new_id(char ret_id[BERTH_ID_SIZE]);
 bool berth_registry_is_id(const char *text);
 
 /*
- * A record is an object of two members: "service", the document that users see (design: ls, status), and "berth", what only we
- * need: {"supervisor":{"pid","start"},"guardian":{...},"boot","netns","socket","key","family",
+ * A record is an object of two members: "service", the document that users see (design: ls,
+ * status), and "berth", what only we need:
+ * {"supervisor":{"pid","start"},"guardian":{...},"boot","netns","socket","key","family",
  * "sessions":[{"pid","start"}],"pgrp","filters","cgroup","files":[...]}.
  */
-BERTH_MUST_USE int berth_registry_write(struct berth_registry *registry, const char *id, const json_t *record);
+BERTH_MUST_USE int berth_registry_write(struct berth_registry *registry, const char *id,
+					const json_t *record);
 void berth_registry_remove(struct berth_registry *registry, const char *id);
 
-/* The index: a symlink per leased port, so that "whose is 5000" costs no search. Verified by the reader, so it may be stale. */
+/*
+ * The index: a symlink per leased port, so that "whose is 5000" costs no search. Verified by the
+ * reader, so it may be stale.
+ */
 void berth_registry_claim_port(struct berth_registry *registry, uint16_t port, const char *id);
 void berth_registry_unclaim_port(struct berth_registry *registry, uint16_t port, const char *id);
 
-/* The record of @id, whether it lives or not; NULL: none. New reference. */
+/*
+ * The record of @id, whether it lives or not; NULL: none. New reference. Of one that was written
+ * before a reboot, "boot" is null: what it names lives no more, whatever has the numbers now.
+ */
 json_t *berth_registry_read(struct berth_registry *registry, const char *id);
 /* The live record that has @port in our network namespace; NULL: none. New reference. */
 json_t *berth_registry_find_port(struct berth_registry *registry, uint16_t port);
@@ -68,7 +86,8 @@ json_t *berth_registry_service(const json_t *record);
 json_t *berth_registry_private(const json_t *record, const char *key);
 
 /*
- * Names as people read them: "shop/api", and where one project's services run in several folders "shop@branch/api" or, if the branches don't tell
- * them apart, "shop~parent/api"; ".2" for a further instance. Sets "label" in each service document of @records.
+ * Names as people read them: "shop/api", and where one project's services run in several folders
+ * "shop@branch/api" or, if the branches don't tell them apart, "shop~parent/api"; ".2" for a
+ * further instance. Sets "label" in each service document of @records.
  */
 void berth_registry_label(json_t *records);

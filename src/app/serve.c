@@ -33,14 +33,15 @@ static void reply(struct berth_client *client, json_t *answer)
 
 static void reply_error(struct berth_client *client, enum berth_err_code code, const char *message)
 {
-	reply(client, json_pack("{s:b,s:{s:s,s:s,s:n}}", "ok", 0, "error", "code", berth_err_code_name(code), "message",
-				message, "hint"));
+	reply(client, json_pack("{s:b,s:{s:s,s:s,s:n}}", "ok", 0, "error", "code",
+				berth_err_code_name(code), "message", message, "hint"));
 }
 
 static void reply_service(struct berth_client *client)
 {
-	reply(client, json_pack("{s:b,s:o,s:s}", "ok", 1, "service", berth_supervisor_document(client->supervisor),
-				"also_ended", client->supervisor->also_ended));
+	reply(client, json_pack("{s:b,s:o,s:s}", "ok", 1, "service",
+				berth_supervisor_document(client->supervisor), "also_ended",
+				client->supervisor->also_ended));
 }
 
 static json_t *environment_answer(struct berth_client *client)
@@ -115,7 +116,10 @@ static void do_view(struct berth_client *client, const json_t *request, int fd)
 	reply(client, json_pack("{s:b}", "ok", 1));
 }
 
-/* Leases and starts are for processes of the service itself: nobody else has a claim to this copy's table. */
+/*
+ * Leases and starts are for processes of the service itself: nobody else has a claim to this copy's
+ * table.
+ */
 static bool is_from_inside(struct berth_client *client)
 {
 	struct berth_proc_stat stat;
@@ -141,17 +145,21 @@ static int read_wish(const json_t *request, struct berth_wish *wish)
 	const json_t *port, *number;
 	size_t i, j;
 
-	json_array_foreach(ports, i, port) {
+	json_array_foreach(ports, i, port)
+	{
 		struct berth_wish_port *wished = &wish->ports[wish->port_count];
 
 		if (wish->port_count == BERTH_WISH_PORTS_MAX)
 			return -E2BIG;
-		berth_str_copy(wished->name, sizeof(wished->name), berth_json_string(port, "name", "main"));
+		berth_str_copy(wished->name, sizeof(wished->name),
+			       berth_json_string(port, "name", "main"));
 		wished->udp = berth_json_bool(port, "udp", false);
-		json_array_foreach(json_object_get(port, "list"), j, number) {
+		json_array_foreach(json_object_get(port, "list"), j, number)
+		{
 			json_int_t value = json_integer_value(number);
 
-			if (wished->list_len == BERTH_WISH_LIST_MAX || value < 1 || value > UINT16_MAX)
+			if (wished->list_len == BERTH_WISH_LIST_MAX || value < 1 ||
+			    value > UINT16_MAX)
 				return -ERANGE;
 			wished->list[wished->list_len++] = (uint16_t)value;
 		}
@@ -175,7 +183,8 @@ static json_t *numbers_of(const struct berth_supervisor *supervisor, const struc
 
 		for (size_t j = 0; j < ports->count; j++)
 			if (ports->steer[j].kind == BERTH_STEER_DECLARED && ports->steer[j].given &&
-			    (ports->steer[j].given == wished || berth_steer_port_is_asked(&ports->steer[j], wished))) {
+			    (ports->steer[j].given == wished ||
+			     berth_steer_port_is_asked(&ports->steer[j], wished))) {
 				json_array_append_new(numbers, json_integer(ports->steer[j].given));
 				break;
 			}
@@ -191,15 +200,17 @@ static void do_lease(struct berth_client *client, const json_t *request, int fd)
 	json_t *answer;
 
 	if (!is_from_inside(client)) {
-		reply_error(client, BERTH_ERR_DENIED, "only processes of the service itself can lease through it");
+		reply_error(client, BERTH_ERR_DENIED,
+			    "only processes of the service itself can lease through it");
 		return;
 	}
 	if (read_wish(request, &wish) < 0) {
 		reply_error(client, BERTH_ERR_USAGE, "the wish can't be read");
 		return;
 	}
-	if (wish.port_count && berth_ports_lease_more(&supervisor->ports, &wish,
-						      berth_json_string(request, "service", "inner"), &err)) {
+	if (wish.port_count &&
+	    berth_ports_lease_more(&supervisor->ports, &wish,
+				   berth_json_string(request, "service", "inner"), &err)) {
 		reply_error(client, BERTH_ERR_NO_PORT, err.msg);
 		return;
 	}
@@ -216,11 +227,11 @@ static const char **strings_of(const json_t *array)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item)
-		if (strings && !(strings[i] = json_string_value(item))) {
-			free(strings);
-			return NULL;
-		}
+	json_array_foreach(array, i, item) if (strings && !(strings[i] = json_string_value(item)))
+	{
+		free(strings);
+		return NULL;
+	}
 	return strings;
 }
 
@@ -245,11 +256,13 @@ static void do_start(struct berth_client *client, const json_t *request, int fd)
 	struct berth_child child;
 
 	if (!is_from_inside(client) || !argv || !argv[0] || !env || fd < 0) {
-		reply_error(client, BERTH_ERR_DENIED, "only processes of the service itself can start through it");
+		reply_error(client, BERTH_ERR_DENIED,
+			    "only processes of the service itself can start through it");
 		return;
 	}
 	if (berth_supervisor_start_outside(supervisor, &spec, &child, &stage) < 0) {
-		reply_error(client, BERTH_ERR_START_FAILED, "cannot start a process outside of the service");
+		reply_error(client, BERTH_ERR_START_FAILED,
+			    "cannot start a process outside of the service");
 		return;
 	}
 	client->waits_for_pid = child.pid;
@@ -258,10 +271,12 @@ static void do_start(struct berth_client *client, const json_t *request, int fd)
 
 static void do_open(struct berth_client *client, const json_t *request, int fd)
 {
-	int r = berth_supervisor_open_url(client->supervisor, berth_json_string(request, "url", ""));
+	int r = berth_supervisor_open_url(client->supervisor,
+					  berth_json_string(request, "url", ""));
 
 	if (r == -ENOENT)
-		reply_error(client, BERTH_ERR_UNSUPPORTED, "no browser found (xdg-open, sensible-browser; BERTH_BROWSER)");
+		reply_error(client, BERTH_ERR_UNSUPPORTED,
+			    "no browser found (xdg-open, sensible-browser; BERTH_BROWSER)");
 	else if (r == -EINVAL)
 		reply_error(client, BERTH_ERR_USAGE, "not an http:// or https:// address");
 	else if (r < 0)
@@ -274,9 +289,15 @@ static const struct {
 	const char *name;
 	void (*fn)(struct berth_client *client, const json_t *request, int fd);
 } requests[] = {
-	{ "status", do_status }, { "await", do_await }, { "stop", do_stop },	{ "restart", do_restart }, { "environment", do_environment },
+	{ "status", do_status },
+	{ "await", do_await },
+	{ "stop", do_stop },
+	{ "restart", do_restart },
+	{ "environment", do_environment },
 	{ "view", do_view },
-	{ "lease", do_lease },	 { "start", do_start }, { "open", do_open },
+	{ "lease", do_lease },
+	{ "start", do_start },
+	{ "open", do_open },
 };
 
 static void on_client(struct berth_loop_source *source, uint32_t events)
@@ -305,7 +326,8 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
 
 static void on_connection(struct berth_loop_source *source, uint32_t events)
 {
-	struct berth_supervisor *supervisor = berth_container_of(source, struct berth_supervisor, control_source);
+	struct berth_supervisor *supervisor =
+		berth_container_of(source, struct berth_supervisor, control_source);
 	BERTH_AUTO_FD int fd = berth_uds_accept(supervisor->control_fd);
 	uid_t uid;
 	pid_t pid;
@@ -331,7 +353,8 @@ int berth_supervisor_open_control(struct berth_supervisor *supervisor)
 
 	if (fd < 0)
 		return fd;
-	r = berth_loop_add(&supervisor->loop, &supervisor->control_source, fd, EPOLLIN, on_connection);
+	r = berth_loop_add(&supervisor->loop, &supervisor->control_source, fd, EPOLLIN,
+			   on_connection);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -355,7 +378,8 @@ void berth_supervisor_answer_waiting(struct berth_supervisor *supervisor, bool f
 	}
 }
 
-void berth_supervisor_answer_ended(struct berth_supervisor *supervisor, pid_t pid, const struct berth_child_end *end)
+void berth_supervisor_answer_ended(struct berth_supervisor *supervisor, pid_t pid,
+				   const struct berth_child_end *end)
 {
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
 		struct berth_client *client = &supervisor->clients[i];

@@ -96,7 +96,8 @@ static bool has(const struct words *env, const char *name)
 }
 
 /* PREFIX_PORT, PREFIX_URL, PREFIX_HOST of one port. */
-static void set_port(struct words *env, const struct berth_ports *ports, size_t index, const char *prefix)
+static void set_port(struct words *env, const struct berth_ports *ports, size_t index,
+		     const char *prefix)
 {
 	char name[160], url[64];
 
@@ -120,7 +121,8 @@ static void set_ports(struct words *env, const struct berth_ports *ports, const 
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct berth_port *port = &ports->port[i];
 
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped || !ports->steer[i].given)
+		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
+		    !ports->steer[i].given)
 			continue;
 		berth_str_env_name(port->name, name, sizeof(name));
 		snprintf(variable, sizeof(variable), "BERTH_PORT_%s", name);
@@ -137,7 +139,10 @@ static void set_ports(struct words *env, const struct berth_ports *ports, const 
 	}
 }
 
-/* BROWSER is one program without arguments, since some take it for a file name: a link beside the records that is us. */
+/*
+ * BROWSER is one program without arguments, since some take it for a file name: a link beside the
+ * records that is us.
+ */
 static void set_browser(struct berth_supervisor *supervisor, struct words *env)
 {
 	if (has(env, "BROWSER"))
@@ -150,7 +155,8 @@ static void set_browser(struct berth_supervisor *supervisor, struct words *env)
 			return;
 		self[n] = '\0';
 		unlinkat(supervisor->registry.dir_fd, "berth-open", 0);
-		if (symlinkat(self, supervisor->registry.dir_fd, "berth-open") < 0 && errno != EEXIST)
+		if (symlinkat(self, supervisor->registry.dir_fd, "berth-open") < 0 &&
+		    errno != EEXIST)
 			return;
 	}
 	set(env, "BROWSER", "%s/berth-open", supervisor->registry.path);
@@ -193,7 +199,10 @@ static void set_pair(struct words *env, const char *assignment)
 	set_value(env, name, equals + 1);
 }
 
-/* What the command starts with: ours, the file's, ours about it, and last what the user said for this very start. */
+/*
+ * What the command starts with: ours, the file's, ours about it; what the user said for this very
+ * start follows (expand).
+ */
 static int build_environment(struct berth_supervisor *supervisor, struct words *env)
 {
 	const struct berth_job *job = supervisor->job;
@@ -204,8 +213,6 @@ static int build_environment(struct berth_supervisor *supervisor, struct words *
 	for (size_t i = 0; job->env_file && i < job->env_file->count; i++)
 		set_value(env, job->env_file->entries[i].key, job->env_file->entries[i].value);
 	set_identity(supervisor, env);
-	for (size_t i = 0; i < job->extra_env_count; i++)
-		set_pair(env, job->extra_env[i]);
 	return env->failed ? -ENOMEM : 0;
 }
 
@@ -232,12 +239,15 @@ static void collect_vars(const struct berth_supervisor *supervisor, struct vars 
 	add_var(vars, "id", supervisor->id);
 	add_var(vars, "host", "localhost");
 	for (size_t i = 0; i < ports->count; i++) {
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped || !ports->steer[i].given)
+		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
+		    !ports->steer[i].given)
 			continue;
 		snprintf(vars->ports[i], sizeof(vars->ports[i]), "%u", ports->steer[i].given);
 		berth_ports_url(ports, i, vars->urls[i], sizeof(vars->urls[i]));
-		snprintf(vars->names[i][0], sizeof(vars->names[i][0]), "port.%s", ports->port[i].name);
-		snprintf(vars->names[i][1], sizeof(vars->names[i][1]), "url.%s", ports->port[i].name);
+		snprintf(vars->names[i][0], sizeof(vars->names[i][0]), "port.%s",
+			 ports->port[i].name);
+		snprintf(vars->names[i][1], sizeof(vars->names[i][1]), "url.%s",
+			 ports->port[i].name);
 		add_var(vars, vars->names[i][0], vars->ports[i]);
 		add_var(vars, vars->names[i][1], vars->urls[i]);
 		if (first) {
@@ -248,25 +258,41 @@ static void collect_vars(const struct berth_supervisor *supervisor, struct vars 
 	}
 }
 
-static int expand_argv(struct berth_supervisor *supervisor, struct words *argv, struct berth_err *err)
+/*
+ * The command and the values of -e, with {port} and its like filled in; the latter go into @env,
+ * last of all.
+ */
+static int expand(struct berth_supervisor *supervisor, struct words *argv, struct words *env,
+		  struct berth_err *err)
 {
+	const struct berth_job *job = supervisor->job;
 	struct vars *vars = malloc(sizeof(*vars));
 	int r = vars ? 0 : -ENOMEM;
+	char *word;
 
 	if (vars)
 		collect_vars(supervisor, vars);
-	for (size_t i = 0; r == 0 && supervisor->job->argv[i]; i++) {
-		char *word;
-
-		r = berth_template_expand(supervisor->job->argv[i], vars->vars, vars->count, false, &word, err);
+	for (size_t i = 0; r == 0 && job->argv[i]; i++) {
+		r = berth_template_expand(job->argv[i], vars->vars, vars->count, false, &word, err);
 		if (r == 0)
 			words_own(argv, word);
 	}
+	for (size_t i = 0; r == 0 && i < job->extra_env_count; i++) {
+		r = berth_template_expand(job->extra_env[i], vars->vars, vars->count, false, &word,
+					  err);
+		if (r == 0) {
+			set_pair(env, word);
+			free(word);
+		}
+	}
 	free(vars);
-	return r < 0 ? r : argv->failed ? -ENOMEM : 0;
+	return r < 0 ? r : argv->failed || env->failed ? -ENOMEM : 0;
 }
 
-/* --pass-socket: the lease's socket is made by us, listens, and is inherited as number 3 and up (sd_listen_fds(3)). */
+/*
+ * --pass-socket: the lease's socket is made by us, listens, and is inherited as number 3 and up
+ * (sd_listen_fds(3)).
+ */
 static int make_passed(struct berth_supervisor *supervisor, size_t index, int *ret_fd)
 {
 	struct berth_port *port = &supervisor->ports.port[index];
@@ -289,20 +315,23 @@ static int make_passed(struct berth_supervisor *supervisor, size_t index, int *r
 	return 0;
 }
 
-static int pass_sockets(struct berth_supervisor *supervisor, struct berth_child_spec *spec, struct words *env)
+static int pass_sockets(struct berth_supervisor *supervisor, struct berth_child_spec *spec,
+			struct words *env)
 {
 	struct berth_str names = { 0 };
 
-	for (size_t i = 0; i < supervisor->ports.count && spec->pass_count < BERTH_CHILD_PASS_MAX; i++) {
+	for (size_t i = 0; i < supervisor->ports.count && spec->pass_count < BERTH_CHILD_PASS_MAX;
+	     i++) {
 		int r;
 
-		if (supervisor->ports.steer[i].kind != BERTH_STEER_DECLARED || supervisor->ports.steer[i].udp ||
-		    !supervisor->ports.steer[i].given)
+		if (supervisor->ports.steer[i].kind != BERTH_STEER_DECLARED ||
+		    supervisor->ports.steer[i].udp || !supervisor->ports.steer[i].given)
 			continue;
 		r = make_passed(supervisor, i, &spec->pass_fds[spec->pass_count]);
 		if (r < 0)
 			return r;
-		berth_str_addf(&names, "%s%s", spec->pass_count ? ":" : "", supervisor->ports.port[i].name);
+		berth_str_addf(&names, "%s%s", spec->pass_count ? ":" : "",
+			       supervisor->ports.port[i].name);
 		spec->pass_count++;
 	}
 	set(env, "LISTEN_FDS", "%zu", spec->pass_count);
@@ -323,16 +352,20 @@ static void give_way(struct berth_supervisor *supervisor)
 static void lose_steering(struct berth_supervisor *supervisor, int r)
 {
 	supervisor->scope = BERTH_STEER_OFF;
-	snprintf(supervisor->scope_why, sizeof(supervisor->scope_why), "%s",
-		 r == -EBUSY ? "another program already answers bind() here (WSL's mirrored networking, a sandbox, "
-			       "or a berth that was not told to this one)" :
-			       "this system does not let us answer bind() (seccomp is refused)");
-	berth_supervisor_say(supervisor, "no steering: %s; the port is told in PORT, and a program with a fixed one keeps it",
-			     supervisor->scope_why);
+	snprintf(
+		supervisor->scope_why, sizeof(supervisor->scope_why), "%s",
+		r == -EBUSY
+			? "another program already answers bind() here (WSL's mirrored networking, a sandbox, "
+			  "or a berth that was not told to this one)"
+			: "this system does not let us answer bind() (seccomp is refused)");
+	berth_supervisor_say(
+		supervisor,
+		"no steering: %s; the port is told in PORT, and a program with a fixed one keeps it",
+		supervisor->scope_why);
 }
 
-static int say_why(struct berth_supervisor *supervisor, int r, enum berth_child_stage stage, int *ret_exit,
-		   struct berth_err *err)
+static int say_why(struct berth_supervisor *supervisor, int r, enum berth_child_stage stage,
+		   int *ret_exit, struct berth_err *err)
 {
 	const char *name = supervisor->job->argv[0];
 	char shown[256];
@@ -342,7 +375,8 @@ static int say_why(struct berth_supervisor *supervisor, int r, enum berth_child_
 	if (stage == BERTH_CHILD_EXEC) {
 		*ret_exit = r == -ENOENT ? 127 : 126;
 		berth_err_set(err, r, BERTH_ERR_START_FAILED, "cannot run '%s': %s", shown,
-			      r == -ENOENT && !strchr(name, '/') ? "no such command in PATH" : strerror(-r));
+			      r == -ENOENT && !strchr(name, '/') ? "no such command in PATH"
+								 : strerror(-r));
 		if (r == -ENOEXEC)
 			berth_err_hint(err, "a script needs a first line such as #!/bin/sh");
 		return r;
@@ -371,12 +405,14 @@ static void make_cgroup(struct berth_supervisor *supervisor)
 		supervisor->cgroup = (struct berth_cgroup){ .fd = -1 };
 }
 
-static int start(struct berth_supervisor *supervisor, struct berth_child_spec *spec, enum berth_child_stage *ret_stage)
+static int start(struct berth_supervisor *supervisor, struct berth_child_spec *spec,
+		 enum berth_child_stage *ret_stage)
 {
 	int r;
 
 	if (supervisor->scope != BERTH_STEER_OFF && !supervisor->filter.insns) {
-		r = berth_notify_program_new(supervisor->scope != BERTH_STEER_BIND, &supervisor->filter);
+		r = berth_notify_program_new(supervisor->scope != BERTH_STEER_BIND,
+					     &supervisor->filter);
 		if (r < 0)
 			lose_steering(supervisor, r);
 	}
@@ -386,7 +422,10 @@ static int start(struct berth_supervisor *supervisor, struct berth_child_spec *s
 		give_way(supervisor);
 	r = berth_child_start(spec, &supervisor->child, ret_stage);
 	if (r < 0 && *ret_stage == BERTH_CHILD_FORK && spec->cgroup_fd >= 0) {
-		/* A group that can be made but not entered (a domain with threads, a limit of pids). */
+		/*
+		 * A group that can be made but not entered (a domain with threads, a limit of
+		 * pids).
+		 */
 		berth_cgroup_remove(&supervisor->cgroup);
 		spec->cgroup_fd = -1;
 		r = berth_child_start(spec, &supervisor->child, ret_stage);
@@ -400,7 +439,8 @@ static int start(struct berth_supervisor *supervisor, struct berth_child_spec *s
 	return r;
 }
 
-int berth_supervisor_spawn(struct berth_supervisor *supervisor, int *ret_exit, struct berth_err *err)
+int berth_supervisor_spawn(struct berth_supervisor *supervisor, int *ret_exit,
+			   struct berth_err *err)
 {
 	const struct berth_job *job = supervisor->job;
 	BERTH_AUTO_FD int null_fd = job->detach ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
@@ -422,9 +462,9 @@ int berth_supervisor_spawn(struct berth_supervisor *supervisor, int *ret_exit, s
 
 	*ret_exit = 125;
 	make_cgroup(supervisor);
-	r = expand_argv(supervisor, &argv, err);
+	r = build_environment(supervisor, &env);
 	if (r == 0)
-		r = build_environment(supervisor, &env);
+		r = expand(supervisor, &argv, &env, err);
 	if (r == 0 && job->pass_socket)
 		r = pass_sockets(supervisor, &spec, &env);
 	if (r < 0 && err->code == BERTH_ERR_NONE)

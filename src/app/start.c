@@ -13,7 +13,8 @@
 #include "os/child.h"
 
 /* The supervisor, below this process. @starter_fd goes to it (-1: none). */
-static pid_t fork_supervisor(struct berth_job *job, int starter_fd, int *ret_report_fd, int *ret_pidfd)
+static pid_t fork_supervisor(struct berth_job *job, int starter_fd, int *ret_report_fd,
+			     int *ret_pidfd)
 {
 	int ends[2];
 	pid_t pid;
@@ -36,7 +37,8 @@ static pid_t fork_supervisor(struct berth_job *job, int starter_fd, int *ret_rep
 	return pid;
 }
 
-int berth_start_foreground(struct berth_job *job, struct berth_guardian_end *ret_end, struct berth_err *err)
+int berth_start_foreground(struct berth_job *job, struct berth_guardian_end *ret_end,
+			   struct berth_err *err)
 {
 	int report_fd, pidfd;
 	pid_t pid;
@@ -101,7 +103,8 @@ static int await_note(int fd, int64_t wait_ms, struct berth_note *ret_note, json
 	}
 }
 
-int berth_start_detached(struct berth_job *job, json_t **ret_document, int *ret_exit, struct berth_err *err)
+int berth_start_detached(struct berth_job *job, json_t **ret_document, int *ret_exit,
+			 struct berth_err *err)
 {
 	struct berth_note note;
 	BERTH_AUTO_FD int pidfd = -1;
@@ -126,14 +129,17 @@ int berth_start_detached(struct berth_job *job, json_t **ret_document, int *ret_
 	if (r == -ETIMEDOUT) {
 		char age[BERTH_TIME_AGE_SIZE];
 
-		berth_err_set(err, r, BERTH_ERR_NOT_READY, "%s is not ready after %s; it goes on in the background",
+		berth_err_set(err, r, BERTH_ERR_TIMEOUT,
+			      "%s is not ready after %s; it goes on in the background",
 			      job->identity.service, berth_time_age(job->wait_ms, age));
-		berth_err_hint(err, "see berth status %s, or wait longer: --wait=SECONDS", job->identity.service);
+		berth_err_hint(err, "see berth status %s, or wait longer: --wait=SECONDS",
+			       job->identity.service);
 		*ret_exit = 124;
 		return r;
 	}
 	if (r <= 0)
-		return berth_err_set(err, -EIO, BERTH_ERR_START_FAILED, "the supervisor of '%s' ended at its start",
+		return berth_err_set(err, -EIO, BERTH_ERR_START_FAILED,
+				     "the supervisor of '%s' ended at its start",
 				     job->identity.service);
 	if (note.kind != BERTH_NOTE_FAILED)
 		return 0;

@@ -2,12 +2,14 @@
 /*
  * app/steering.c - answer the bind(), listen() and connect() of the service
  *
- * One call at a time: read what it asks (os/notify), decide which port that stands for (steer/decide, pure), do it with the caller's own
- * socket (port/lease), answer. The caller waits meanwhile, so nothing here may wait for anybody: what can't be done now is put into the
- * pending table and tried again by the loop.
+ * One call at a time: read what it asks (os/notify), decide which port that stands for
+ * (steer/decide, pure), do it with the caller's own socket (port/lease), answer. The caller waits
+ * meanwhile, so nothing here may wait for anybody: what can't be done now is put into the pending
+ * table and tried again by the loop.
  *
- * What we can't see, or may not do in the caller's place, is the kernel's: the call continues. Since it would then meet our own holders,
- * these are softened first: never let our own holder be the refusal.
+ * What we can't see, or may not do in the caller's place, is the kernel's: the call continues.
+ * Since it would then meet our own holders, these are softened first: never let our own holder be
+ * the refusal.
  */
 #include "app/supervisor.h"
 
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "base/time.h"
 
@@ -25,6 +28,8 @@ enum {
 	RETRY_NS = 1000 * 1000,
 	RETRY_FOR_NS = 50 * 1000 * 1000,
 	LOST_TRIES = 3, /* P14: how many numbers a bind() may lose to strangers */
+	SAME_TRIES = 8, /* before it moves on from one of them */
+	SAME_PAUSE_NS = 50 * 1000,
 	ANCESTORS_MAX = 64,
 };
 
@@ -33,9 +38,11 @@ static void soften_all(struct berth_supervisor *supervisor, const char *why)
 	for (size_t i = 0; i < supervisor->ports.count; i++)
 		berth_lease_soften(&supervisor->ports.port[i].lease);
 	if (!supervisor->softened)
-		berth_supervisor_say(supervisor, "%s: its bind() is left to the kernel, and its port is open to programs "
-						 "that set SO_REUSEADDR",
-				     why);
+		berth_supervisor_say(
+			supervisor,
+			"%s: its bind() is left to the kernel, and its port is open to programs "
+			"that set SO_REUSEADDR",
+			why);
 	supervisor->softened = true;
 	berth_supervisor_touch(supervisor);
 }
@@ -74,17 +81,20 @@ static struct socket_facts facts_of(struct berth_supervisor *supervisor, int fd)
 	int protocol = berth_sock_get(fd, SOL_SOCKET, SO_PROTOCOL);
 
 	return (struct socket_facts){
-		.tcp = type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP),
+		.tcp = type == SOCK_STREAM &&
+		       (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP),
 		.udp = type == SOCK_DGRAM && protocol == IPPROTO_UDP,
 		.foreign_netns = berth_sock_netns_cookie(fd) != supervisor->netns_cookie,
 	};
 }
 
 /* A port below the limit needs a right that we may have and the caller has given up. */
-static bool may_bind(struct berth_supervisor *supervisor, const struct berth_notify_call *call, uint16_t port)
+static bool may_bind(struct berth_supervisor *supervisor, const struct berth_notify_call *call,
+		     uint16_t port)
 {
 	struct berth_proc_status status;
-	uint16_t limit = supervisor->ports.reserved ? supervisor->ports.reserved->unprivileged_start : 1024;
+	uint16_t limit =
+		supervisor->ports.reserved ? supervisor->ports.reserved->unprivileged_start : 1024;
 
 	if (port >= limit)
 		return true;
@@ -101,7 +111,10 @@ static struct berth_steer_view view_of(const struct berth_supervisor *supervisor
 	};
 }
 
-/* --loopback: the wildcard becomes this machine. A dual-stack socket can have one address: that of IPv4, which "localhost" always tries. */
+/*
+ * --loopback: the wildcard becomes this machine. A dual-stack socket can have one address: that of
+ * IPv4, which "localhost" always tries.
+ */
 static struct berth_addr to_loopback(const struct berth_addr *addr, int fd)
 {
 	struct berth_addr loopback = *addr;
@@ -120,10 +133,12 @@ static struct berth_addr to_loopback(const struct berth_addr *addr, int fd)
 	return loopback;
 }
 
-static bool defer(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call,
-		  int64_t deadline_ns)
+static bool defer(struct berth_supervisor *supervisor, struct berth_view *view,
+		  const struct berth_notify_call *call, int64_t deadline_ns)
 {
-	int64_t patience = supervisor->job->check_timeout_ms ? supervisor->job->check_timeout_ms * 1000000 : RETRY_FOR_NS;
+	int64_t patience = supervisor->job->check_timeout_ms
+				   ? supervisor->job->check_timeout_ms * 1000000
+				   : RETRY_FOR_NS;
 	int64_t now = berth_time_mono_ns();
 
 	if (deadline_ns && now >= deadline_ns)
@@ -145,37 +160,45 @@ static bool defer(struct berth_supervisor *supervisor, struct berth_view *view, 
 }
 
 /*
- * The socket goes to a lease that has its number. A live socket of the service in the way is the kernel's case, EADDRINUSE, unless both
- * asked for SO_REUSEPORT: then the second worker gets the first one's socket, since a group of the kernel's would be open to
- * every program of this user.
+ * The socket goes to a lease that has its number. A live socket of the service in the way is the
+ * kernel's case, EADDRINUSE, unless both asked for SO_REUSEPORT: then the second worker gets the
+ * first one's socket, since a group of the kernel's would be open to every program of this user.
  */
 static int bind_to_lease(struct berth_supervisor *supervisor, struct berth_view *view,
-			 const struct berth_notify_call *call, size_t index, int fd, const struct berth_addr *addr)
+			 const struct berth_notify_call *call, size_t index, int fd,
+			 const struct berth_addr *addr)
 {
 	struct berth_port *port = &supervisor->ports.port[index];
-	bool v6only = addr->sa.sa_family == AF_INET6 && berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+	bool v6only =
+		addr->sa.sa_family == AF_INET6 && berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
 	struct berth_lease_owner *owner = berth_lease_find_conflict(&port->lease, addr, v6only);
+	int r;
 
 	if (owner) {
 		berth_supervisor_check_users(supervisor, index);
 		owner = berth_lease_find_conflict(&port->lease, addr, v6only);
 	}
 	if (owner && owner->reuseport && berth_sock_get(fd, SOL_SOCKET, SO_REUSEPORT) > 0) {
-		int r = berth_notify_replace_fd(view->notify_fd, call, owner->fd, true);
-
+		r = berth_notify_replace_fd(view->notify_fd, call, owner->fd, true);
 		return r < 0 ? r : 0;
 	}
 	if (owner)
 		return -EADDRINUSE;
+	r = berth_lease_bind(&port->lease, fd, addr);
+	if (r != BERTH_LEASE_E_FULL)
+		return r;
+	/* Some of the many it has had may be closed by now. */
+	berth_supervisor_check_users(supervisor, index);
 	return berth_lease_bind(&port->lease, fd, addr);
 }
 
-static void note_bind(struct berth_supervisor *supervisor, const struct berth_notify_call *call, size_t index,
-		      uint16_t number, int fd)
+static void note_bind(struct berth_supervisor *supervisor, const struct berth_notify_call *call,
+		      size_t index, uint16_t number, int fd)
 {
 	struct berth_steer_port *steer = &supervisor->ports.steer[index];
 	struct berth_port *port = &supervisor->ports.port[index];
-	struct berth_port_user *user = berth_ports_add_user(&supervisor->ports, index, berth_sock_inode(fd));
+	struct berth_port_user *user =
+		berth_ports_add_user(&supervisor->ports, index, berth_sock_inode(fd));
 
 	steer->live = true;
 	if (!steer->claimed)
@@ -189,20 +212,42 @@ static void note_bind(struct berth_supervisor *supervisor, const struct berth_no
 	if (!port->claimed)
 		berth_registry_claim_port(&supervisor->registry, steer->given, supervisor->id);
 	port->claimed = true;
-	berth_supervisor_verbose(supervisor, "bind(%u) of process %d: port %u (%s, %s)", number, call->tid, steer->given,
-				 port->name, berth_port_reason_name(port->reason));
+	berth_supervisor_verbose(supervisor, "bind(%u) of process %d: port %u (%s, %s)", number,
+				 call->tid, steer->given, port->name,
+				 berth_port_reason_name(port->reason));
 	berth_supervisor_touch(supervisor);
 }
 
 /*
- * What a remembered number promised does not hold: the program asks for another one this time. The lease starts
- * anew with that.
+ * A stranger in the open moment is gone as fast as he came, if he is one that tries and closes: the
+ * holders are shut again, and nobody follows him. So the number is tried a few times, for well
+ * below a millisecond, before it is given up.
+ */
+static int insist(struct berth_supervisor *supervisor, struct berth_view *view,
+		  const struct berth_notify_call *call, size_t index, int fd,
+		  const struct berth_addr *addr)
+{
+	const struct timespec pause = { .tv_nsec = SAME_PAUSE_NS };
+	int r = BERTH_LEASE_E_TAKEN;
+
+	for (int tries = 0; tries < SAME_TRIES && r == BERTH_LEASE_E_TAKEN; tries++) {
+		if (tries)
+			nanosleep(&pause, NULL);
+		r = bind_to_lease(supervisor, view, call, index, fd, addr);
+	}
+	return r;
+}
+
+/*
+ * What a remembered number promised does not hold: the program asks for another one this time. The
+ * lease starts anew with that.
  */
 static void forget_promise(struct berth_supervisor *supervisor, size_t index, uint16_t number)
 {
 	struct berth_steer_port *steer = &supervisor->ports.steer[index];
 
-	if (!steer->remembered || steer->claimed || steer->given == number || berth_steer_port_is_asked(steer, number))
+	if (!steer->remembered || steer->claimed || steer->given == number ||
+	    berth_steer_port_is_asked(steer, number))
 		return;
 	berth_registry_unclaim_port(&supervisor->registry, steer->given, supervisor->id);
 	supervisor->ports.port[index].claimed = false;
@@ -212,10 +257,13 @@ static void forget_promise(struct berth_supervisor *supervisor, size_t index, ui
 	steer->asked_count = 0;
 }
 
-/* Bind to row @index, moving on to the next number where a stranger was faster. Returns what the caller hears,
- * 0 or -errno, or E_TAKEN: try again later. */
-static int bind_row(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call,
-		    size_t index, int fd, const struct berth_addr *addr)
+/*
+ * Bind to row @index, moving on to the next number where a stranger was faster. Returns what the
+ * caller hears, 0 or -errno, or E_TAKEN: try again later.
+ */
+static int bind_row(struct berth_supervisor *supervisor, struct berth_view *view,
+		    const struct berth_notify_call *call, size_t index, int fd,
+		    const struct berth_addr *addr, bool patient)
 {
 	struct berth_ports *ports = &supervisor->ports;
 	uint16_t number = berth_addr_port(addr);
@@ -237,9 +285,14 @@ static int bind_row(struct berth_supervisor *supervisor, struct berth_view *view
 		}
 		if (!may_bind(supervisor, call, ports->steer[index].given))
 			return -EACCES;
-		r = bind_to_lease(supervisor, view, call, index, fd, addr);
-		if (r == BERTH_LEASE_E_TAKEN && supervisor->job->wish.strict)
-			return r; /* this number or none: it is tried again until PORT_CHECK_TIMEOUT */
+		r = insist(supervisor, view, call, index, fd, addr);
+		/*
+		 * This number or none; or it has been told already. It is tried again, for a while.
+		 * 
+		 */
+		if (r == BERTH_LEASE_E_TAKEN &&
+		    (supervisor->job->wish.strict || (ports->port[index].announced && patient)))
+			return r;
 		if (r == BERTH_LEASE_E_TAKEN) {
 			berth_lease_release(&ports->port[index].lease);
 			ports->steer[index].given = 0;
@@ -248,8 +301,12 @@ static int bind_row(struct berth_supervisor *supervisor, struct berth_view *view
 	return r == BERTH_LEASE_E_TAKEN ? -EADDRINUSE : r;
 }
 
-/* Takes the row that the verdict means, or makes one; -1: there are too many, the kernel shall do it. */
-static int row_of(struct berth_supervisor *supervisor, struct berth_steer_verdict verdict, uint16_t number)
+/*
+ * Takes the row that the verdict means, or makes one; -1: there are too many, the kernel shall do
+ * it.
+ */
+static int row_of(struct berth_supervisor *supervisor, struct berth_steer_verdict verdict,
+		  uint16_t number)
 {
 	struct berth_ports *ports = &supervisor->ports;
 	char name[BERTH_PORT_NAME_MAX];
@@ -267,7 +324,8 @@ static int row_of(struct berth_supervisor *supervisor, struct berth_steer_verdic
 }
 
 /* QUIC and its like: the UDP twin of a TCP port has the same number, and no lease of its own. */
-static int bind_udp_twin(struct berth_supervisor *supervisor, size_t index, int fd, const struct berth_addr *addr)
+static int bind_udp_twin(struct berth_supervisor *supervisor, size_t index, int fd,
+			 const struct berth_addr *addr)
 {
 	struct berth_addr target = *addr;
 
@@ -276,7 +334,8 @@ static int bind_udp_twin(struct berth_supervisor *supervisor, size_t index, int 
 }
 
 static void answer_bind(struct berth_supervisor *supervisor, struct berth_view *view,
-			const struct berth_notify_call *call, int fd, struct berth_addr *addr, int64_t deadline_ns)
+			const struct berth_notify_call *call, int fd, struct berth_addr *addr,
+			int64_t deadline_ns)
 {
 	struct socket_facts facts = facts_of(supervisor, fd);
 	const struct berth_steer_view steer = view_of(supervisor);
@@ -309,7 +368,8 @@ static void answer_bind(struct berth_supervisor *supervisor, struct berth_view *
 	if (facts.udp && !supervisor->ports.steer[index].udp)
 		r = bind_udp_twin(supervisor, (size_t)index, fd, addr);
 	else
-		r = bind_row(supervisor, view, call, (size_t)index, fd, addr);
+		r = bind_row(supervisor, view, call, (size_t)index, fd, addr,
+			     !deadline_ns || berth_time_mono_ns() < deadline_ns);
 	if (r == BERTH_LEASE_E_FULL)
 		r = bind_udp_twin(supervisor, (size_t)index, fd, addr);
 	else if (r == 0)
@@ -322,19 +382,22 @@ static void answer_bind(struct berth_supervisor *supervisor, struct berth_view *
 }
 
 /* The caller's socket, or what is to be done without it. */
-static int take_socket(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call)
+static int take_socket(struct berth_supervisor *supervisor, struct berth_view *view,
+		       const struct berth_notify_call *call)
 {
 	int fd = berth_notify_get_fd(view->notify_fd, call);
 
 	if (fd == -EPERM || fd == -EACCES || fd == -ESRCH)
-		soften_all(supervisor, "a process of it may not be looked into (not dumpable, or another user's)");
+		soften_all(
+			supervisor,
+			"a process of it may not be looked into (not dumpable, or another user's)");
 	if (fd < 0 && fd != -ENOENT)
 		berth_notify_continue(view->notify_fd, call);
 	return fd;
 }
 
-static void on_bind(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call,
-		    int64_t deadline_ns)
+static void on_bind(struct berth_supervisor *supervisor, struct berth_view *view,
+		    const struct berth_notify_call *call, int64_t deadline_ns)
 {
 	struct berth_addr addr;
 	BERTH_AUTO_FD int fd = -1;
@@ -343,7 +406,9 @@ static void on_bind(struct berth_supervisor *supervisor, struct berth_view *view
 	if (r == -ENOENT)
 		return;
 	if (r == -EPERM || r == -EACCES || r == -ESRCH)
-		soften_all(supervisor, "a process of it may not be looked into (not dumpable, or another user's)");
+		soften_all(
+			supervisor,
+			"a process of it may not be looked into (not dumpable, or another user's)");
 	if (r < 0 || !berth_addr_port(&addr)) {
 		berth_notify_continue(view->notify_fd, call);
 		return;
@@ -358,7 +423,10 @@ static void on_bind(struct berth_supervisor *supervisor, struct berth_view *view
 		answer_bind(supervisor, view, call, fd, &addr, deadline_ns);
 }
 
-/* Of an extra port: its socket is exclusive and alone; as with a lease, its connections must not block the next start. */
+/*
+ * Of an extra port: its socket is exclusive and alone; as with a lease, its connections must not
+ * block the next start.
+ */
 static int listen_extra(int fd, int backlog)
 {
 	int r = berth_sock_listen(fd, backlog);
@@ -366,8 +434,8 @@ static int listen_extra(int fd, int backlog)
 	return r < 0 ? r : berth_sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
-static void on_listen(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call,
-		      int64_t deadline_ns)
+static void on_listen(struct berth_supervisor *supervisor, struct berth_view *view,
+		      const struct berth_notify_call *call, int64_t deadline_ns)
 {
 	BERTH_AUTO_FD int fd = take_socket(supervisor, view, call);
 	struct berth_port_user *user;
@@ -396,8 +464,9 @@ static void on_listen(struct berth_supervisor *supervisor, struct berth_view *vi
 }
 
 /*
- * Start the connection and let the caller wait for it: set O_NONBLOCK for the moment of our connect(). If it is under way then, a blocking
- * caller goes on in its own connect(), which on a connecting socket only waits, with its signals and timeouts, whatever address it names.
+ * Start the connection and let the caller wait for it: set O_NONBLOCK for the moment of our
+ * connect(). If it is under way then, a blocking caller goes on in its own connect(), which on a
+ * connecting socket only waits, with its signals and timeouts, whatever address it names.
  */
 static void connect_elsewhere(struct berth_view *view, const struct berth_notify_call *call, int fd,
 			      const struct berth_addr *addr)
@@ -419,17 +488,23 @@ static void connect_elsewhere(struct berth_view *view, const struct berth_notify
 		berth_notify_answer(view->notify_fd, call, r);
 }
 
-/* Is @number the port of another copy of this service? Asked of the index, which costs two system calls where it is not. */
+/*
+ * Is @number the port of another copy of this service? Asked of the index, which costs two system
+ * calls where it is not.
+ */
 static bool is_of_another_copy(struct berth_supervisor *supervisor, uint16_t number)
 {
 	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, number);
-	const char *family = record ? json_string_value(berth_registry_private(record, "family")) : NULL;
+	const char *family =
+		record ? json_string_value(berth_registry_private(record, "family")) : NULL;
 	const char *id = berth_json_string(berth_registry_service(record), "id", "");
 
-	return family && strcmp(family, supervisor->job->identity.family) == 0 && strcmp(id, supervisor->id) != 0;
+	return family && strcmp(family, supervisor->job->identity.family) == 0 &&
+	       strcmp(id, supervisor->id) != 0;
 }
 
-static void on_connect(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call)
+static void on_connect(struct berth_supervisor *supervisor, struct berth_view *view,
+		       const struct berth_notify_call *call)
 {
 	const struct berth_steer_view steer = view_of(supervisor);
 	struct berth_steer_verdict verdict;
@@ -444,7 +519,8 @@ static void on_connect(struct berth_supervisor *supervisor, struct berth_view *v
 		return;
 	}
 	number = berth_addr_port(&addr);
-	verdict = berth_steer_decide_connect(&steer, number, berth_addr_is_loopback(&addr) || berth_addr_is_any(&addr));
+	verdict = berth_steer_decide_connect(
+		&steer, number, berth_addr_is_loopback(&addr) || berth_addr_is_any(&addr));
 	if (verdict.action == BERTH_STEER_REFUSE ||
 	    (verdict.action == BERTH_STEER_ASK && is_of_another_copy(supervisor, number))) {
 		berth_notify_answer(view->notify_fd, call, -ECONNREFUSED);
@@ -486,8 +562,8 @@ static void note_process(struct berth_proc_id *list, size_t *count, pid_t tid)
 	list[(*count)++] = proc.id;
 }
 
-static void dispatch(struct berth_supervisor *supervisor, struct berth_view *view, const struct berth_notify_call *call,
-		     int64_t deadline_ns)
+static void dispatch(struct berth_supervisor *supervisor, struct berth_view *view,
+		     const struct berth_notify_call *call, int64_t deadline_ns)
 {
 	switch (call->kind) {
 	case BERTH_NOTIFY_BIND:
@@ -500,7 +576,10 @@ static void dispatch(struct berth_supervisor *supervisor, struct berth_view *vie
 		on_connect(supervisor, view, call);
 		break;
 	case BERTH_NOTIFY_SETSID:
-		/* A session of its own can't be left again, and is never given to others while in use: a mark that survives us. */
+		/*
+		 * A session of its own can't be left again, and is never given to others while in
+		 * use: a mark that survives us.
+		 */
 		if (view->own)
 			note_process(supervisor->sessions, &supervisor->session_count, call->tid);
 		berth_notify_continue(view->notify_fd, call);

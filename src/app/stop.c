@@ -16,6 +16,7 @@ enum {
 	HELLO_MS = 1000, /* a supervisor answers at once, or is stopped or stuck */
 	SLACK_MS = 5000, /* beyond the grace period: SIGKILL, and the last looks */
 	CLEAR_UP_MS = 10000,
+	LAST_WORDS_MS = 500, /* its socket is closed before it has gone */
 	GRACE_DEFAULT_MS = 10000,
 };
 
@@ -38,6 +39,24 @@ static bool is_responsive(const json_t *record)
 	return berth_find_ask(record, hello, HELLO_MS, &answer, NULL) == 0;
 }
 
+/* It has ended, or is just ending, by somebody else's doing. */
+static int await_gone(struct berth_registry *registry, json_t *record, struct berth_err *err)
+{
+	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
+	BERTH_AUTO_JSON json_t *left = NULL;
+	int r;
+
+	await_end(&guardian, CLEAR_UP_MS);
+	if (err)
+		*err = (struct berth_err){ 0 };
+	left = berth_registry_read(registry,
+				   berth_json_string(berth_registry_service(record), "id", ""));
+	if (!left || berth_registry_life(left) != BERTH_REGISTRY_DEAD)
+		return BERTH_STOP_E_GONE;
+	r = berth_sweep(registry, left);
+	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : BERTH_STOP_E_GONE;
+}
+
 /* Without its supervisor the guardian ends the service; without both, we do. */
 static int stop_hard(struct berth_registry *registry, json_t *record, struct berth_err *err)
 {
@@ -46,19 +65,22 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 	int r = berth_tree_signal(&supervisor, SIGKILL);
 
 	if (r < 0 && r != -ESRCH)
-		return berth_err_errno(err, r, "cannot end the supervisor, process %d", supervisor.pid);
+		return berth_err_errno(err, r, "cannot end the supervisor, process %d",
+				       supervisor.pid);
 	await_end(&supervisor, CLEAR_UP_MS);
 	await_end(&guardian, CLEAR_UP_MS);
 	if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
-		return berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "'%s' does not end",
-				     berth_json_string(berth_registry_service(record), "label", "?"));
+		return berth_err_set(
+			err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "'%s' does not end",
+			berth_json_string(berth_registry_service(record), "label", "?"));
 	r = berth_sweep(registry, record);
 	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : 0;
 }
 
 static int64_t patience_ms(const struct berth_stop_spec *spec, const json_t *record)
 {
-	int64_t own = berth_json_int(json_object_get(record, "berth"), "grace_ms", GRACE_DEFAULT_MS);
+	int64_t own =
+		berth_json_int(json_object_get(record, "berth"), "grace_ms", GRACE_DEFAULT_MS);
 
 	return (spec->grace_ms >= 0 ? spec->grace_ms : own) + SLACK_MS;
 }
@@ -67,18 +89,27 @@ int berth_stop(struct berth_registry *registry, json_t *record, const struct ber
 	       json_t **ret_answer, struct berth_err *err)
 {
 	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
-	BERTH_AUTO_JSON json_t *request = json_pack("{s:s,s:I,s:b,s:s}", "do", "stop", "grace_ms",
-						    (json_int_t)spec->grace_ms, "kill", spec->kill, "cause",
-						    spec->force ? "force" : "user");
+	BERTH_AUTO_JSON json_t *request =
+		json_pack("{s:s,s:I,s:b,s:s}", "do", "stop", "grace_ms", (json_int_t)spec->grace_ms,
+			  "kill", spec->kill, "cause", spec->force ? "force" : "user");
 	int r;
 
 	*ret_answer = NULL;
+	if (berth_registry_life(record) != BERTH_REGISTRY_LIVE)
+		return await_gone(registry, record, err);
 	if (!is_responsive(record)) {
-		/* Stopped by somebody's kill -STOP, or in another network namespace: then its name is not to be reached from here. */
+		/*
+		 * Stopped by somebody's kill -STOP, or in another network namespace: then its name
+		 * is not to be reached from here.
+		 */
+		if (await_end(&supervisor, 0))
+			return await_gone(registry, record, err);
 		if (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(record))
 			return stop_hard(registry, record, err);
 	}
 	r = berth_find_ask(record, request, (int)patience_ms(spec, record), ret_answer, err);
+	if (r < 0 && await_end(&supervisor, r == -ETIMEDOUT ? 0 : LAST_WORDS_MS))
+		return await_gone(registry, record, err);
 	if (r == -ETIMEDOUT || r == -ECONNRESET)
 		return stop_hard(registry, record, err);
 	if (r < 0)

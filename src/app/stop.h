@@ -4,6 +4,11 @@
 
 #include "app/registry.h"
 
+/* Positive outcome. */
+enum {
+	BERTH_STOP_E_GONE = 1, /* somebody else has ended it meanwhile: the goal holds */
+};
+
 struct berth_stop_spec {
 	int64_t grace_ms; /* -1: the service's own */
 	bool kill; /* without grace */
@@ -11,9 +16,11 @@ struct berth_stop_spec {
 };
 
 /*
- * Returns when nothing of the service lives and its ports are bindable. *ret_answer (new reference, NULL where the supervisor had to be killed) has
- * the last "service" document and "also_ended". A supervisor that does not answer is continued (SIGCONT), then killed: its guardian
- * clears up. 0 or -errno with @err.
+ * Returns when nothing of the service lives and its ports are bindable. *ret_answer (new reference,
+ * NULL where the supervisor had to be killed) has the last "service" document and "also_ended". A
+ * supervisor that does not answer is continued (SIGCONT), then killed: its guardian clears up. 0,
+ * E_GONE, or -errno with @err.
  */
-BERTH_MUST_USE int berth_stop(struct berth_registry *registry, json_t *record, const struct berth_stop_spec *spec,
-			      json_t **ret_answer, struct berth_err *err);
+BERTH_MUST_USE int berth_stop(struct berth_registry *registry, json_t *record,
+			      const struct berth_stop_spec *spec, json_t **ret_answer,
+			      struct berth_err *err);

@@ -2,16 +2,20 @@
 /*
  * app/sweep.c - clear up after a supervisor that could not do it itself
  *
- * Supervisor and guardian killed at the same instant leave processes without an ancestor of ours. PR_SET_PDEATHSIG has ended the first; what it had put
- * into the background lives on below pid 1. Such a process is recognised by, in this order:
+ * Supervisor and guardian killed at the same instant leave processes without an ancestor of ours.
+ * PR_SET_PDEATHSIG has ended the first; what it had put into the background lives on below pid 1.
+ * Such a process is recognised by, in this order:
  *
- *   its control group            made by us, named by the id
- *   its session                  one that was begun inside the service, as the supervisor saw: a session can't be left, and its
- *                                number is not given again while anybody is in it
- *   the front's process group    together with a filter more than we had ourselves: a neighbour in a pipeline has none
- *   BERTH_ID in its environment  what it was started with, where it has kept that
+ *   its control group              made by us, named by the id
+ *   its session                    begun inside the service, as the supervisor saw: a session
+ *                                  can't be left, and its number is not given again while
+ *                                  anybody is in it
+ *   the front's process group      together with a filter more than we had ourselves: a
+ *                                  neighbour in a pipeline has none
+ *   BERTH_ID in its environment    what it was started with, where it has kept that
  *
- * and in each case it has to be younger than the supervisor, and ours or ours to signal. It is ended by pidfd, the start time checked.
+ * and in each case it has to be younger than the supervisor, and ours or ours to signal. It is
+ * ended by pidfd, the start time checked.
  */
 #include "app/sweep.h"
 
@@ -53,12 +57,14 @@ static bool is_in_session(const struct sweep *sweep, const struct berth_proc_sta
 	size_t i;
 
 	if (berth_json_bool(json_object_get(sweep->record, "berth"), "detached", false) &&
-	    stat->session == (pid_t)berth_json_int(berth_registry_service(sweep->record), "pid", -1))
+	    stat->session ==
+		    (pid_t)berth_json_int(berth_registry_service(sweep->record), "pid", -1))
 		return true;
-	json_array_foreach(sessions, i, session)
-		if (stat->session == (pid_t)berth_json_int(session, "pid", 0) &&
-		    stat->id.start_ticks >= (uint64_t)berth_json_int(session, "start", 0))
-			return true;
+	json_array_foreach(
+		sessions, i,
+		session) if (stat->session == (pid_t)berth_json_int(session, "pid", 0) &&
+			     stat->id.start_ticks >=
+				     (uint64_t)berth_json_int(session, "start", 0)) return true;
 	return false;
 }
 
@@ -67,13 +73,15 @@ static bool is_left_over(const struct sweep *sweep, const struct berth_proc_stat
 	struct berth_proc_status status;
 	bool has_mark = false;
 
-	if (stat->id.start_ticks < sweep->supervisor.start_ticks || stat->id.pid == sweep->own || stat->state == 'Z')
+	if (stat->id.start_ticks < sweep->supervisor.start_ticks || stat->id.pid == sweep->own ||
+	    stat->state == 'Z')
 		return false;
 	if (berth_procfs_status(stat->id.pid, &status) < 0)
 		return false;
 	if (sweep->steered && status.seccomp_filters <= sweep->filters)
 		return false;
-	if (is_in_session(sweep, stat) || (sweep->steered && sweep->group && stat->pgrp == sweep->group))
+	if (is_in_session(sweep, stat) ||
+	    (sweep->steered && sweep->group && stat->pgrp == sweep->group))
 		return true;
 	return berth_procfs_environ_has(stat->id.pid, sweep->mark, &has_mark) == 0 && has_mark;
 }
@@ -108,7 +116,8 @@ static void remove_cgroup(const json_t *record)
 	if (!path || berth_cgroup_kill(path) < 0)
 		return;
 	for (int round = 0; round < ROUNDS_MAX && rmdir(path) < 0 && errno == EBUSY; round++)
-		poll(NULL, 0, 10); /* the dead leave the group a moment after the signal, and nothing tells */
+		poll(NULL, 0, 10); /* the dead leave the group a moment after the signal, and
+				      nothing tells */
 }
 
 /* The ports file may be shared with other services: only our own members go. */
@@ -129,14 +138,17 @@ static void clean_ports_file(const json_t *record)
 	file = berth_json_parse(text, len);
 	if (!json_is_object(file))
 		return;
-	json_object_foreach_safe(file, next, key, value) {
+	json_object_foreach_safe(file, next, key, value)
+	{
 		const json_t *port;
 
-		json_array_foreach(ports, i, port) {
+		json_array_foreach(ports, i, port)
+		{
 			const char *url = berth_json_string(port, "url", "");
 			bool is_port = json_is_integer(value) &&
 				       json_integer_value(value) == berth_json_int(port, "port", 0);
-			bool is_url = json_is_string(value) && *url && strcmp(json_string_value(value), url) == 0;
+			bool is_url = json_is_string(value) && *url &&
+				      strcmp(json_string_value(value), url) == 0;
 
 			if (is_port || is_url) {
 				json_object_del(file, key);
@@ -160,11 +172,13 @@ static void keep_end(const json_t *record)
 		return;
 	json_object_set_new(document, "state", json_string("failed"));
 	json_object_set_new(document, "pid", json_null());
-	json_object_set_new(document, "exit",
-			    json_pack("{s:n,s:s,s:s}", "code", "signal", "KILL", "by", "supervisor"));
+	json_object_set_new(
+		document, "exit",
+		json_pack("{s:n,s:s,s:s}", "code", "signal", "KILL", "by", "supervisor"));
 	json_object_set_new(document, "ended_at", berth_json_time(berth_time_now_ms()));
 	json_object_set_new(document, "also_ended", json_null());
-	json_object_set_new(document, "last_lines", berth_history_tail(berth_json_string(document, "log", NULL), 20));
+	json_object_set_new(document, "last_lines",
+			    berth_history_tail(berth_json_string(document, "log", NULL), 20));
 	if (berth_history_add(document, key) < 0)
 		return; /* without a state folder there is no history */
 }
@@ -176,12 +190,11 @@ void berth_sweep_record(struct berth_registry *registry, json_t *record)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(berth_registry_private(record, "files"), i, item)
-		if (json_is_string(item))
-			unlink(json_string_value(item));
+	json_array_foreach(berth_registry_private(record, "files"), i,
+			   item) if (json_is_string(item)) unlink(json_string_value(item));
 	clean_ports_file(record);
-	json_array_foreach(json_object_get(service, "ports"), i, item)
-		berth_registry_unclaim_port(registry, (uint16_t)berth_json_int(item, "port", 0), id);
+	json_array_foreach(json_object_get(service, "ports"), i, item) berth_registry_unclaim_port(
+		registry, (uint16_t)berth_json_int(item, "port", 0), id);
 	keep_end(record);
 	if (berth_registry_is_id(id))
 		berth_registry_remove(registry, id);
@@ -193,18 +206,17 @@ int berth_sweep(struct berth_registry *registry, json_t *record)
 		.record = record,
 		.supervisor = berth_registry_process(record, "supervisor"),
 		.group = (pid_t)json_integer_value(berth_registry_private(record, "group")),
-		.filters = (unsigned int)json_integer_value(berth_registry_private(record, "filters")),
+		.filters =
+			(unsigned int)json_integer_value(berth_registry_private(record, "filters")),
 		.steered = json_is_true(berth_registry_private(record, "steered")),
 		.own = getpid(),
 	};
-	const char *boot = json_string_value(berth_registry_private(record, "boot"));
-	char now[37];
 	int before, r;
 
 	snprintf(sweep.mark, sizeof(sweep.mark), "BERTH_ID=%s",
 		 berth_json_string(berth_registry_service(record), "id", "?"));
 	/* After a reboot nothing of it lives, and numbers mean other processes. */
-	if (boot && berth_procfs_boot_id(now) == 0 && strcmp(boot, now) == 0) {
+	if (json_is_string(berth_registry_private(record, "boot"))) {
 		remove_cgroup(record);
 		for (int round = 0; round < ROUNDS_MAX; round++) {
 			before = sweep.ended;
@@ -247,7 +259,10 @@ void berth_sweep_dead(struct berth_registry *registry, json_t *records)
 
 		if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
 			continue;
-		/* What could not be ended now is met by the next command: the record is gone only when nothing is left. */
+		/*
+		 * What could not be ended now is met by the next command: the record is gone only
+		 * when nothing is left.
+		 */
 		if (berth_sweep(registry, record) >= 0)
 			json_array_remove(records, i);
 	}

@@ -5,15 +5,22 @@
 #include "app/registry.h"
 
 /*
- * End what is left of a service whose supervisor and guardian were both killed, found by what can't be forged or given again (see sweep.c), and
- * take back its record and files. Returns how many processes were ended, or -errno.
+ * End what is left of a service whose supervisor and guardian were both killed, found by what can't
+ * be forged or given again (see sweep.c), and take back its record and files. Returns how many
+ * processes were ended, or -errno.
  */
 BERTH_MUST_USE int berth_sweep(struct berth_registry *registry, json_t *record);
 
-/* End all descendants of this process but those below @spare (zero-terminated), until none is left; reaps them. Returns how many. */
+/*
+ * End all descendants of this process but those below @spare (zero-terminated), until none is left;
+ * reaps them. Returns how many.
+ */
 int berth_sweep_descendants(const pid_t *spare);
 
-/* Only the record and the files that it names; the end goes to the history as one of the supervisor's. */
+/*
+ * Only the record and the files that it names; the end goes to the history as one of the
+ * supervisor's.
+ */
 void berth_sweep_record(struct berth_registry *registry, json_t *record);
 
 /* Sweep every dead record of @records (of berth_registry_load()), and leave those that live. */

@@ -2,18 +2,20 @@
 /*
  * app/users.c - which process has which of the ports
  *
- * We hold duplicates of the service's listening sockets, so that a port is not open to strangers between the last close() and the next
- * start within the service (a reloader, a crash in a tree that lives on). But a duplicate also keeps the port *listening*: clients would be
- * accepted by nobody. A close() tells no one, so it is looked for where it could be felt:
+ * We hold duplicates of the service's listening sockets, so that a port is not open to strangers
+ * between the last close() and the next start within the service (a reloader, a crash in a tree
+ * that lives on). But a duplicate also keeps the port *listening*: clients would be accepted by
+ * nobody. A close() tells no one, so it is looked for where it could be felt:
  *
- *   the process that listened ends       its pidfd wakes us
- *   a client connects                    the duplicate is watched, once; then not again for a while, so that a busy server costs
- *                                        us one wake-up a second
- *   the copy itself connects, or binds   before the answer is given
+ *   the process that listened ends    its pidfd wakes us
+ *   a client connects                 the duplicate is watched, once; then not again for a while,
+ *                                     so that a busy server costs us one wake-up a second
+ *   the copy connects, or binds       before it is answered
  *
- * The look is one readlink() of /proc/PID/fd/N, where the socket was last seen; only if it is not there any more are all descriptors of the
- * tree searched, since a child may have inherited it. Nobody has it: the listening ends (berth_lease_reclaim), clients are refused
- * again, the port stays ours.
+ * The look is one readlink() of /proc/PID/fd/N, where the socket was last seen; only if it is not
+ * there any more are all descriptors of the tree searched, since a child may have inherited it.
+ * Nobody has it: the listening ends (berth_lease_reclaim), clients are refused again, the port
+ * stays ours.
  */
 #include "app/supervisor.h"
 
@@ -26,7 +28,10 @@
 #include "os/tree.h"
 
 enum {
-	/* Programs probe a port by listening and closing at once; ready is what still listens after this. */
+	/*
+	 * Programs probe a port by listening and closing at once; ready is what still listens after
+	 * this.
+	 */
 	SETTLE_NS = 15 * 1000 * 1000,
 	POLL_NS = 50 * 1000 * 1000,
 	TREE_PIDS_MAX = 4096,
@@ -48,7 +53,10 @@ void berth_supervisor_note_user(struct berth_supervisor *supervisor, struct bert
 		supervisor->settle_ns = berth_time_mono_ns() + SETTLE_NS;
 }
 
-/* Search the whole tree; true if somebody has the socket, or if somebody is there whom we may not look into. */
+/*
+ * Search the whole tree; true if somebody has the socket, or if somebody is there whom we may not
+ * look into.
+ */
 static bool find_anywhere(struct berth_supervisor *supervisor, struct berth_port_user *user)
 {
 	struct berth_proc_socket found;
@@ -66,7 +74,8 @@ static bool find_anywhere(struct berth_supervisor *supervisor, struct berth_port
 	}
 	for (size_t i = 0; i < tree.count; i++)
 		pids[i] = tree.procs[i].id.pid;
-	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, &found, 1, &count, &unreadable);
+	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, &found, 1, &count,
+				      &unreadable);
 	berth_tree_deinit(&tree);
 	if (r == 0 && count) {
 		user->pid = found.pid;
@@ -84,7 +93,8 @@ static bool is_in_use(struct berth_supervisor *supervisor, struct berth_port_use
 	return find_anywhere(supervisor, user);
 }
 
-static void forget_user(struct berth_supervisor *supervisor, size_t index, struct berth_port_user *user)
+static void forget_user(struct berth_supervisor *supervisor, size_t index,
+			struct berth_port_user *user)
 {
 	struct berth_port *port = &supervisor->ports.port[index];
 	struct berth_lease_owner *owner = berth_lease_find_owner(&port->lease, user->inode);
@@ -131,7 +141,8 @@ void berth_supervisor_check_all(struct berth_supervisor *supervisor)
 
 		berth_supervisor_check_users(supervisor, i);
 		if (extra && !supervisor->ports.steer[i].live) {
-			berth_registry_unclaim_port(&supervisor->registry, supervisor->ports.steer[i].given,
+			berth_registry_unclaim_port(&supervisor->registry,
+						    supervisor->ports.steer[i].given,
 						    supervisor->id);
 			berth_ports_drop(&supervisor->ports, i);
 			berth_supervisor_touch(supervisor);
@@ -167,14 +178,19 @@ static void watch_process(struct berth_supervisor *supervisor, pid_t pid)
 	if (pidfd < 0)
 		return;
 	*free_watch = (struct berth_watch){ .supervisor = supervisor, .pidfd = pidfd, .pid = pid };
-	if (berth_loop_add(&supervisor->loop, &free_watch->source, pidfd, EPOLLIN, on_listener_ended) < 0)
+	if (berth_loop_add(&supervisor->loop, &free_watch->source, pidfd, EPOLLIN,
+			   on_listener_ended) < 0)
 		berth_fd_close(&free_watch->pidfd);
 }
 
-/* Somebody has connected: is there still somebody to accept? Not asked again before the next tick. */
+/*
+ * Somebody has connected: is there still somebody to accept? Not asked again before the next tick.
+ * 
+ */
 static void on_client(struct berth_loop_source *source, uint32_t events)
 {
-	struct berth_port_watch *watch = berth_container_of(source, struct berth_port_watch, source);
+	struct berth_port_watch *watch =
+		berth_container_of(source, struct berth_port_watch, source);
 	struct berth_supervisor *supervisor = watch->supervisor;
 
 	watch->armed = false;
@@ -182,7 +198,8 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
 	berth_supervisor_check_users(supervisor, watch->index);
 }
 
-void berth_supervisor_watch_listener(struct berth_supervisor *supervisor, size_t index, struct berth_port_user *user)
+void berth_supervisor_watch_listener(struct berth_supervisor *supervisor, size_t index,
+				     struct berth_port_user *user)
 {
 	struct berth_port *port = &supervisor->ports.port[index];
 	struct berth_lease_owner *owner = berth_lease_find_owner(&port->lease, user->inode);
@@ -195,9 +212,11 @@ void berth_supervisor_watch_listener(struct berth_supervisor *supervisor, size_t
 			return; /* a second listen() */
 		if (watch->source.fn)
 			continue;
-		*watch = (struct berth_port_watch){ .supervisor = supervisor, .index = index, .user = user };
-		watch->armed = berth_loop_add(&supervisor->loop, &watch->source, owner->fd, EPOLLIN | EPOLLONESHOT,
-					      on_client) == 0;
+		*watch = (struct berth_port_watch){ .supervisor = supervisor,
+						    .index = index,
+						    .user = user };
+		watch->armed = berth_loop_add(&supervisor->loop, &watch->source, owner->fd,
+					      EPOLLIN | EPOLLONESHOT, on_client) == 0;
 		return;
 	}
 }
@@ -232,7 +251,8 @@ void berth_supervisor_forget_users(struct berth_supervisor *supervisor, bool kee
 		else if (supervisor->ports.steer[i].kind != BERTH_STEER_DECLARED)
 			berth_ports_drop(&supervisor->ports, i);
 		else
-			supervisor->ports.steer[i].live = supervisor->ports.port[i].announced = false;
+			supervisor->ports.steer[i].live = supervisor->ports.port[i].announced =
+				false;
 	}
 }
 
@@ -240,8 +260,10 @@ void berth_supervisor_settle(struct berth_supervisor *supervisor)
 {
 	supervisor->settle_ns = 0;
 	berth_supervisor_check_all(supervisor);
+	berth_supervisor_look_up(supervisor);
 	if (berth_ports_is_ready(&supervisor->ports))
 		berth_supervisor_step(supervisor, BERTH_SERVICE_ON_LISTENING);
+	/* Last, so that whoever reads the line finds the record as it says. */
 	berth_supervisor_announce(supervisor);
 }
 

@@ -2,8 +2,10 @@
 /*
  * app/view.c - run a command in a copy's view
  *
- * The command's notify descriptor goes to the copy's supervisor over its control socket: the same table answers. We stay as the parent: the job that the
- * shell sees, and the one that lets the calls through when the supervisor has gone (they would wait for ever: we hold the descriptor too).
+ * The command's notify descriptor goes to the copy's supervisor over its control socket: the same
+ * table answers. We stay as the parent: the job that the shell sees, and the one that lets the
+ * calls through when the supervisor has gone (they would wait for ever: we hold the descriptor
+ * too).
  */
 #include "app/view.h"
 
@@ -18,7 +20,9 @@
 #include "base/str.h"
 #include "os/child.h"
 
-enum { ANSWER_MS = 5000 };
+enum {
+	ANSWER_MS = 5000
+};
 
 struct view {
 	struct berth_child child;
@@ -42,22 +46,26 @@ static const char **environment(const json_t *env)
 	for (size_t j = 0; j < own; j++) {
 		bool replaced = false;
 
-		json_array_foreach(env, i, pair) {
+		json_array_foreach(env, i, pair)
+		{
 			const char *text = json_string_value(pair);
 			const char *equals = text ? strchr(text, '=') : NULL;
 
-			replaced |= equals && strncmp(environ[j], text, (size_t)(equals - text) + 1) == 0;
+			replaced |= equals &&
+				    strncmp(environ[j], text, (size_t)(equals - text) + 1) == 0;
 		}
 		if (!replaced)
 			words[count++] = environ[j];
 	}
-	json_array_foreach(env, i, pair)
-		if (json_is_string(pair))
-			words[count++] = json_string_value(pair);
+	json_array_foreach(env, i, pair) if (json_is_string(pair)) words[count++] =
+		json_string_value(pair);
 	return words;
 }
 
-/* The environment is known only after asking, and the descriptor to hand over only after the start: so it is asked twice. */
+/*
+ * The environment is known only after asking, and the descriptor to hand over only after the start:
+ * so it is asked twice.
+ */
 static int ask_environment(const char *socket, json_t **ret_answer, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "environment");
@@ -76,7 +84,8 @@ static int hand_over(struct view *view, const char *socket, struct berth_err *er
 	view->control_fd = berth_control_connect(socket);
 	if (view->control_fd < 0)
 		return berth_err_errno(err, view->control_fd, "cannot reach the copy");
-	return berth_control_ask(view->control_fd, request, view->child.notify_fd, ANSWER_MS, &answer, err);
+	return berth_control_ask(view->control_fd, request, view->child.notify_fd, ANSWER_MS,
+				 &answer, err);
 }
 
 static void let_through(struct view *view)
@@ -95,7 +104,8 @@ static void pass_signals(struct view *view)
 	while (berth_front_next(view->front_fd, &signal)) {
 		view->interrupted |= signal.signo == SIGINT && signal.from_terminal;
 		if (signal.signo != SIGCHLD && !signal.from_terminal)
-			(void)!berth_child_signal(view->child.pidfd, signal.signo); /* ESRCH: it is just ending */
+			(void)!berth_child_signal(view->child.pidfd,
+						  signal.signo); /* ESRCH: it is just ending */
 	}
 	if (waitid(P_PID, (id_t)view->child.pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid)
 		berth_front_stop();
@@ -131,8 +141,8 @@ static struct berth_child_end watch(struct view *view)
 	return berth_child_end_of(&info);
 }
 
-static int start(struct view *view, const char *const *argv, const json_t *env, const sigset_t *signal_mask,
-		 struct berth_err *err)
+static int start(struct view *view, const char *const *argv, const json_t *env,
+		 const sigset_t *signal_mask, struct berth_err *err)
 {
 	struct berth_notify_program program = { 0 };
 	BERTH_AUTO_FREE const char **words = environment(env);
@@ -162,17 +172,22 @@ static int start(struct view *view, const char *const *argv, const json_t *env, 
 		return 0;
 	berth_str_printable(argv[0], (size_t)-1, shown, sizeof(shown));
 	if (stage == BERTH_CHILD_FILTER)
-		return berth_err_set(err, r, BERTH_ERR_UNSUPPORTED,
-				     "no view can be had here: another program already answers bind() and connect(), or seccomp is "
-				     "refused");
+		return berth_err_set(
+			err, r, BERTH_ERR_UNSUPPORTED,
+			"no view can be had here: another program already answers bind() and connect(), or seccomp is "
+			"refused");
 	return berth_err_set(err, r, BERTH_ERR_START_FAILED, "cannot run '%s': %s", shown,
-			     r == -ENOENT && !strchr(argv[0], '/') ? "no such command in PATH" : strerror(-r));
+			     r == -ENOENT && !strchr(argv[0], '/') ? "no such command in PATH"
+								   : strerror(-r));
 }
 
-int berth_view_run(const json_t *record, const char *const *argv, const sigset_t *signal_mask, struct berth_err *err)
+int berth_view_run(const json_t *record, const char *const *argv, const sigset_t *signal_mask,
+		   struct berth_err *err)
 {
 	const char *socket = json_string_value(berth_registry_private(record, "socket"));
-	struct view view = { .child = { .pidfd = -1, .notify_fd = -1 }, .front_fd = -1, .control_fd = -1 };
+	struct view view = { .child = { .pidfd = -1, .notify_fd = -1 },
+			     .front_fd = -1,
+			     .control_fd = -1 };
 	BERTH_AUTO_JSON json_t *answer = NULL;
 	struct berth_child_end end;
 	int r = ask_environment(socket ? socket : "", &answer, err);

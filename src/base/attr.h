@@ -17,14 +17,14 @@
 #define BERTH_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define berth_container_of(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Hand a pointer over to whoever takes it: the variable is NULL afterwards. */
-#define BERTH_STEAL(ptr)                         \
-	({                                       \
+#define BERTH_STEAL(ptr) \
+	({ \
 		__typeof__(ptr) stolen_ = (ptr); \
-		(ptr) = NULL;                    \
-		stolen_;                         \
+		(ptr) = NULL; \
+		stolen_; \
 	})
 
 static inline void berth_cleanup_free(void *p)
@@ -57,10 +57,13 @@ static inline void berth_fd_close(int *fd)
 #define BERTH_AUTO_FREE BERTH_CLEANUP(berth_cleanup_free)
 #define BERTH_AUTO_FD BERTH_CLEANUP(berth_cleanup_fd)
 
-/* For a type with a free function: BERTH_DEFINE_CLEANUP(struct x *, x_free), then BERTH_CLEANUP(x_freep). */
-#define BERTH_DEFINE_CLEANUP(type, fn)     \
-	static inline void fn##p(type *p)  \
-	{                                  \
-		if (*p)                    \
-			fn(*p);            \
+/*
+ * For a type with a free function: BERTH_DEFINE_CLEANUP(struct x *, x_free), then
+ * BERTH_CLEANUP(x_freep).
+ */
+#define BERTH_DEFINE_CLEANUP(type, fn) \
+	static inline void fn##p(type *p) \
+	{ \
+		if (*p) \
+			fn(*p); \
 	}

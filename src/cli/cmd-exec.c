@@ -16,7 +16,8 @@ struct exec_args {
 
 static const struct berth_opt exec_opts[] = {
 	{ 0, "in", "SERVICE", BERTH_AT(STRING, struct exec_args, in),
-	  "whose view; without it, that of the one service of this project", .complete = BERTH_COMPLETE_SERVICE },
+	  "whose view; without it, that of the one service of this project",
+	  .complete = BERTH_COMPLETE_SERVICE },
 	{ 0 },
 };
 

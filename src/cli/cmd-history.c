@@ -20,20 +20,24 @@ struct history_args {
 
 static const struct berth_opt history_opts[] = {
 	{ 'a', "all", NULL, BERTH_AT(FLAG, struct history_args, all), "of every project" },
-	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct history_args, columns), "show these columns: service,ended,end,log" },
+	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct history_args, columns),
+	  "show these columns: service,ended,end,log" },
 	{ 0 },
 };
 
-static void format_service(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+static void format_service(const json_t *row, const json_t *value, int64_t now_ms,
+			   struct berth_str *text)
 {
 	int64_t instance = berth_json_int(row, "instance", 1);
 
-	berth_str_addf(text, "%s/%s", berth_json_string(row, "project", "?"), berth_json_string(row, "service", "?"));
+	berth_str_addf(text, "%s/%s", berth_json_string(row, "project", "?"),
+		       berth_json_string(row, "service", "?"));
 	if (instance > 1)
 		berth_str_addf(text, ".%lld", (long long)instance);
 }
 
-static void format_end(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+static void format_end(const json_t *row, const json_t *value, int64_t now_ms,
+		       struct berth_str *text)
 {
 	char end[256];
 
@@ -41,8 +45,10 @@ static void format_end(const json_t *row, const json_t *value, int64_t now_ms, s
 }
 
 static const struct berth_column columns[] = {
-	{ "service", "SERVICE", BERTH_COLUMN_STRING, NULL, "project and name", .format = format_service },
-	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "stopped or failed", .tone = berth_column_state_tone },
+	{ "service", "SERVICE", BERTH_COLUMN_STRING, NULL, "project and name",
+	  .format = format_service },
+	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "stopped or failed",
+	  .tone = berth_column_state_tone },
 	{ "end", "END", BERTH_COLUMN_STRING, NULL, "how, by whom, and when", .format = format_end },
 	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of that life of it" },
 	{ "code", "CODE", BERTH_COLUMN_INTEGER, "exit.code", "exit code", .extra = true },
@@ -50,7 +56,8 @@ static const struct berth_column columns[] = {
 	{ "by", "BY", BERTH_COLUMN_STRING, "exit.by", "who ended it", .extra = true },
 	{ "ended", "ENDED", BERTH_COLUMN_STRING, "ended_at", "when", .extra = true },
 	{ "log", "LOG", BERTH_COLUMN_STRING, "log", "its output", .extra = true, .flexible = true },
-	{ "also", "ALSO ENDED", BERTH_COLUMN_STRING, "also_ended", "what was ended besides", .extra = true, .flexible = true },
+	{ "also", "ALSO ENDED", BERTH_COLUMN_STRING, "also_ended", "what was ended besides",
+	  .extra = true, .flexible = true },
 	{ 0 },
 };
 
@@ -71,7 +78,8 @@ static void print_lines(struct berth_cli *cli, const json_t *ends)
 	const json_t *end, *last;
 	size_t i, j;
 
-	json_array_foreach(ends, i, end) {
+	json_array_foreach(ends, i, end)
+	{
 		if (!json_array_size(json_object_get(end, "last_lines")))
 			continue;
 		berth_out_result(&cli->out, "\n%s %s\n", berth_json_string(end, "service", "?"),
@@ -103,9 +111,9 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 	r = berth_history_load(&all);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot read the history");
-	json_array_foreach(all, i, end)
-		if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
-			json_array_append(ends, end);
+	json_array_foreach(all, i,
+			   end) if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
+		json_array_append(ends, end);
 	r = berth_table_print(&table, "ends", ends, berth_time_now_ms(), &cli->out, err);
 	if (r == 0 && !cli->out.json && cli->operands.count)
 		print_lines(cli, ends);
@@ -116,8 +124,9 @@ const struct berth_cmd berth_cmd_history = {
 	.name = "history",
 	.synopsis = "[options] [SERVICE | ID]...",
 	.summary = "show how services ended",
-	.details = "The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "
-		   "berth kept it (-d).",
+	.details =
+		"The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "
+		"berth kept it (-d).",
 	.opts = history_opts,
 	.args_size = sizeof(struct history_args),
 	.max = -1,

@@ -11,7 +11,8 @@ struct ls_args {
 };
 
 static const struct berth_opt ls_opts[] = {
-	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct ls_args, columns), "show these columns: service,state,url,pid" },
+	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct ls_args, columns),
+	  "show these columns: service,state,url,pid" },
 	{ 0 },
 };
 
@@ -32,7 +33,7 @@ static int run_ls(struct berth_cli *cli, void *arguments, struct berth_err *err)
 	documents = berth_services_documents(services.records);
 	r = berth_table_print(&table, "services", documents, berth_time_now_ms(), &cli->out, err);
 	if (r == 0 && !json_array_size(documents) && !cli->out.json)
-		berth_out_hint(&cli->out, "nothing runs; berth run COMMAND starts something");
+		berth_out_say(&cli->out, "nothing runs");
 	berth_services_deinit(&services);
 	return r;
 }
@@ -41,7 +42,8 @@ const struct berth_cmd berth_cmd_ls = {
 	.name = "ls",
 	.synopsis = "[options]",
 	.summary = "list what runs: where, since when, in what state",
-	.details = "All services of this user, of every project. ASKED is the number that the service wanted, where it has another one.",
+	.details =
+		"All services of this user, of every project. ASKED is the number that the service wanted, where it has another one.",
 	.opts = ls_opts,
 	.args_size = sizeof(struct ls_args),
 	.group = BERTH_CMD_LOOK,

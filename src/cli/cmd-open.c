@@ -10,14 +10,19 @@
 #include "cli/commands.h"
 #include "cli/services.h"
 
-enum { ANSWER_MS = 5000 };
+enum {
+	ANSWER_MS = 5000
+};
 
 static bool is_url(const char *text)
 {
 	return strstr(text, "://") != NULL;
 }
 
-/* From inside of a service (BROWSER points to us): its own supervisor opens the page, outside of the tree. */
+/*
+ * From inside of a service (BROWSER points to us): its own supervisor opens the page, outside of
+ * the tree.
+ */
 static int open_from_inside(const char *url, struct berth_err *err)
 {
 	const char *name = getenv("BERTH_SOCKET");
@@ -48,8 +53,9 @@ static int open_service(const char *operand, struct berth_err *err)
 	if (r == 0) {
 		berth_services_url(berth_registry_service(record), url, sizeof(url));
 		if (!is_url(url))
-			r = berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' has no page",
-					  berth_json_string(berth_registry_service(record), "label", "?"));
+			r = berth_err_set(
+				err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' has no page",
+				berth_json_string(berth_registry_service(record), "label", "?"));
 	}
 	if (r == 0) {
 		request = json_pack("{s:s,s:s}", "do", "open", "url", url);
@@ -63,15 +69,17 @@ static int run_open(struct berth_cli *cli, void *arguments, struct berth_err *er
 {
 	const char *operand = cli->operands.count ? cli->operands.items[0] : NULL;
 
-	return operand && is_url(operand) ? open_from_inside(operand, err) : open_service(operand, err);
+	return operand && is_url(operand) ? open_from_inside(operand, err)
+					  : open_service(operand, err);
 }
 
 const struct berth_cmd berth_cmd_open = {
 	.name = "open",
 	.synopsis = "[SERVICE | PORT | URL]",
 	.summary = "open a service's page in the browser",
-	.details = "The browser is the user's own (xdg-open, or BERTH_BROWSER), started outside of the service, so that it stays when "
-		   "the service is stopped. Services find this command in BROWSER.",
+	.details =
+		"The browser is the user's own (xdg-open, or BERTH_BROWSER), started outside of the service, so that it stays when "
+		"the service is stopped. Services find this command in BROWSER.",
 	.max = 1,
 	.group = BERTH_CMD_LOOK,
 	.complete = BERTH_COMPLETE_SERVICE,

@@ -28,7 +28,8 @@ const struct berth_cmd berth_cmd_port = {
 	.name = "port",
 	.synopsis = "[SERVICE[:NAME]]",
 	.summary = "print the port of a service",
-	.details = "NAME is that of a port, where a service has several. Without an operand: the one service of this project.",
+	.details =
+		"NAME is that of a port, where a service has several. Without an operand: the one service of this project.",
 	.max = 1,
 	.group = BERTH_CMD_LOOK,
 	.complete = BERTH_COMPLETE_SERVICE,

@@ -14,12 +14,13 @@ struct restart_args {
 };
 
 static const struct berth_opt restart_opts[] = {
-	{ 0, "wait", "TIME", BERTH_AT(DURATION, struct restart_args, wait_ms), "how long to wait for ready", .preset = "30s",
-	  .min = 1 },
+	{ 0, "wait", "TIME", BERTH_AT(DURATION, struct restart_args, wait_ms),
+	  "how long to wait for ready", .preset = "30s", .min = 1 },
 	{ 0 },
 };
 
-static int restart_one(struct berth_cli *cli, json_t *record, int64_t wait_ms, json_t *documents, struct berth_err *err)
+static int restart_one(struct berth_cli *cli, json_t *record, int64_t wait_ms, json_t *documents,
+		       struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "restart");
 	BERTH_AUTO_JSON json_t *answer = NULL;
@@ -29,17 +30,20 @@ static int restart_one(struct berth_cli *cli, json_t *record, int64_t wait_ms, j
 	int r = berth_find_ask(record, request, (int)wait_ms, &answer, err);
 
 	if (r == -ETIMEDOUT)
-		return berth_err_set(err, r, BERTH_ERR_NOT_READY, "'%s' is not ready again yet; it goes on", label);
+		return berth_err_set(err, r, BERTH_ERR_TIMEOUT,
+				     "'%s' is not ready again yet; it goes on", label);
 	if (r < 0)
 		return r;
 	service = json_object_get(answer, "service");
 	json_array_append(documents, service);
 	if (strcmp(berth_json_string(service, "state", ""), "ready") != 0) {
-		berth_err_set(err, -EIO, BERTH_ERR_START_FAILED, "'%s' ended before it listened again", label);
+		berth_err_set(err, -EIO, BERTH_ERR_START_FAILED,
+			      "'%s' ended before it listened again", label);
 		berth_err_hint(err, "berth history has its last lines");
 		return -EIO;
 	}
-	berth_out_say(&cli->out, "restarted %s: %s, pid %lld", label, berth_services_url(service, url, sizeof(url)),
+	berth_out_say(&cli->out, "restarted %s: %s, pid %lld", label,
+		      berth_services_url(service, url, sizeof(url)),
 		      (long long)berth_json_int(service, "pid", 0));
 	return 0;
 }
@@ -60,10 +64,10 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 		return r;
 	r = berth_services_select(&services, &cli->operands, &found, err);
 	if (r == 0 && !json_array_size(found))
-		r = berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING, "nothing of this project runs");
-	json_array_foreach(found, i, record)
-		if (r == 0)
-			r = restart_one(cli, record, args->wait_ms, documents, err);
+		r = berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING,
+				  "nothing of this project runs");
+	json_array_foreach(found, i, record) if (r == 0) r =
+		restart_one(cli, record, args->wait_ms, documents, err);
 	berth_services_deinit(&services);
 	if (r == 0 && cli->out.json) {
 		document = json_pack("{s:i,s:O}", "version", 1, "services", documents);
@@ -76,7 +80,8 @@ const struct berth_cmd berth_cmd_restart = {
 	.name = "restart",
 	.synopsis = "[options] [SERVICE | PORT | ID]...",
 	.summary = "end services and start them again, on the same ports",
-	.details = "The same command, variables and ports; nobody else gets the ports in between. Returns when it is ready again.",
+	.details =
+		"The same command, variables and ports; nobody else gets the ports in between. Returns when it is ready again.",
 	.opts = restart_opts,
 	.args_size = sizeof(struct restart_args),
 	.max = -1,

@@ -13,7 +13,9 @@
 #include "cli/service-columns.h"
 #include "cli/services.h"
 
-enum { EXIT_NOT_RUNNING = 3 };
+enum {
+	EXIT_NOT_RUNNING = 3
+};
 
 /* One fact of a service, under its name. */
 BERTH_PRINTF(3, 4)
@@ -40,15 +42,17 @@ static void print_port(struct berth_cli *cli, const json_t *port)
 	if (url)
 		berth_str_add(&text, url);
 	else
-		berth_str_addf(&text, "%s %lld", berth_json_string(port, "protocol", "tcp"), (long long)number);
+		berth_str_addf(&text, "%s %lld", berth_json_string(port, "protocol", "tcp"),
+			       (long long)number);
 	if (asked && asked != number) {
 		const char *service = berth_json_string(holder, "service", "");
 
 		berth_str_addf(&text, "  (asked for %lld", (long long)asked);
 		if (json_is_object(holder))
-			berth_str_addf(&text, ", held by %s %lld%s%s%s", berth_json_string(holder, "process", "process"),
-				       (long long)berth_json_int(holder, "pid", 0), *service ? " '" : "", service,
-				       *service ? "'" : "");
+			berth_str_addf(&text, ", held by %s %lld%s%s%s",
+				       berth_json_string(holder, "process", "process"),
+				       (long long)berth_json_int(holder, "pid", 0),
+				       *service ? " '" : "", service, *service ? "'" : "");
 		berth_str_add(&text, ")");
 	}
 	json_array_foreach(json_object_get(port, "addresses"), i, address)
@@ -73,28 +77,35 @@ static void print_service(struct berth_cli *cli, const json_t *service)
 
 	if (berth_time_parse(berth_json_string(service, "started_at", ""), &started) < 0)
 		started = now;
-	berth_out_result(&cli->out, "%s  %s%s%s  pid %lld, started %s, %s ago\n", berth_json_string(service, "label", "?"),
+	berth_out_result(&cli->out, "%s  %s%s%s  pid %lld, started %s, %s ago\n",
+			 berth_json_string(service, "label", "?"),
 			 berth_out_tone(&cli->out, berth_column_state_tone(state_json)), state,
-			 berth_out_tone(&cli->out, BERTH_TONE_PLAIN), (long long)berth_json_int(service, "pid", 0),
-			 berth_json_string(service, "started_at", "?"), berth_time_age(now - started, age));
-	json_array_foreach(json_object_get(service, "ports"), i, port)
-		print_port(cli, port);
+			 berth_out_tone(&cli->out, BERTH_TONE_PLAIN),
+			 (long long)berth_json_int(service, "pid", 0),
+			 berth_json_string(service, "started_at", "?"),
+			 berth_time_age(now - started, age));
+	json_array_foreach(json_object_get(service, "ports"), i, port) print_port(cli, port);
 	berth_column_argv(service, json_object_get(service, "command"), now, &command);
 	line(cli, "command", "%s", berth_str_text(&command) ? berth_str_text(&command) : "");
 	berth_str_deinit(&command);
-	line(cli, "folder", "%s", berth_str_printable(berth_json_string(service, "cwd", ""), (size_t)-1, folder, sizeof(folder)));
+	line(cli, "folder", "%s",
+	     berth_str_printable(berth_json_string(service, "cwd", ""), (size_t)-1, folder,
+				 sizeof(folder)));
 	if (berth_json_string(service, "log", NULL))
 		line(cli, "log", "%s", berth_json_string(service, "log", ""));
 	if (berth_json_int(service, "owner_pid", 0))
-		line(cli, "owner", "ends with process %lld", (long long)berth_json_int(service, "owner_pid", 0));
+		line(cli, "owner", "ends with process %lld",
+		     (long long)berth_json_int(service, "owner_pid", 0));
 	if (berth_time_parse(berth_json_string(service, "expires_at", ""), &expires) == 0)
 		line(cli, "expires", "in %s", berth_time_age(expires - now, age));
-	line(cli, "steering", "%s%s%s", berth_json_string(service, "steering", ""), *why ? ": " : "", why);
+	line(cli, "steering", "%s%s%s", berth_json_string(service, "steering", ""),
+	     *why ? ": " : "", why);
 	line(cli, "containment", "%s", berth_json_string(service, "containment", ""));
 }
 
 /* The last end of what does not run: of @word, or of each service of the project. */
-static json_t *last_ends(const struct berth_services *services, const struct berth_opt_list *operands, const json_t *running)
+static json_t *last_ends(const struct berth_services *services,
+			 const struct berth_opt_list *operands, const json_t *running)
 {
 	BERTH_AUTO_JSON json_t *ends = NULL;
 	BERTH_AUTO_JSON json_t *seen = json_object();
@@ -106,14 +117,16 @@ static json_t *last_ends(const struct berth_services *services, const struct ber
 		json_object_set_new(seen, berth_json_string(end, "service", ""), json_true());
 	if (berth_history_load(&ends) < 0)
 		return last;
-	json_array_foreach(ends, i, end) {
+	json_array_foreach(ends, i, end)
+	{
 		const char *service = berth_json_string(end, "service", "");
 		bool meant = !operands->count;
 
 		for (size_t j = 0; j < operands->count; j++)
 			meant |= strcmp(operands->items[j], service) == 0 ||
 				 strcmp(operands->items[j], berth_json_string(end, "id", "")) == 0;
-		if (!meant || strcmp(berth_json_string(end, "root", ""), services->here.root) != 0 ||
+		if (!meant ||
+		    strcmp(berth_json_string(end, "root", ""), services->here.root) != 0 ||
 		    json_object_get(seen, service))
 			continue;
 		json_object_set_new(seen, service, json_true());
@@ -129,7 +142,8 @@ static void print_end(struct berth_cli *cli, const json_t *end)
 	size_t i;
 
 	berth_out_result(&cli->out, "%s/%s  %s  %s\n", berth_json_string(end, "project", "?"),
-			 berth_json_string(end, "service", "?"), berth_json_string(end, "state", "stopped"),
+			 berth_json_string(end, "service", "?"),
+			 berth_json_string(end, "state", "stopped"),
 			 berth_end_text(end, berth_time_now_ms(), text, sizeof(text)));
 	json_array_foreach(json_object_get(end, "last_lines"), i, last)
 		berth_out_result(&cli->out, "  | %s\n", json_string_value(last));
@@ -140,7 +154,8 @@ static int exit_of(const json_t *running, const json_t *ended)
 	const json_t *service;
 	size_t i;
 
-	json_array_foreach(running, i, service) {
+	json_array_foreach(running, i, service)
+	{
 		const char *state = berth_json_string(service, "state", "");
 
 		if (strcmp(state, "failed") == 0 || strcmp(state, "unready") == 0)
@@ -173,7 +188,8 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		json_array_clear(ended);
 	*err = (struct berth_err){ 0 };
 	if (cli->out.json) {
-		json_array_foreach(ended, i, service) {
+		json_array_foreach(ended, i, service)
+		{
 			json_t *last = json_deep_copy(service);
 
 			json_object_set(service, "last", last);
@@ -185,10 +201,8 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		json_array_foreach(ended, i, service)
 			json_array_remove(running, json_array_size(running) - 1);
 	} else {
-		json_array_foreach(running, i, service)
-			print_service(cli, service);
-		json_array_foreach(ended, i, service)
-			print_end(cli, service);
+		json_array_foreach(running, i, service) print_service(cli, service);
+		json_array_foreach(ended, i, service) print_end(cli, service);
 		if (!json_array_size(running) && !json_array_size(ended))
 			berth_out_say(&cli->out, "nothing of this project runs");
 	}
@@ -199,7 +213,8 @@ const struct berth_cmd berth_cmd_status = {
 	.name = "status",
 	.synopsis = "[options] [SERVICE | PORT | ID]...",
 	.summary = "show how the services of this project are, or how they ended",
-	.details = "Exit: 0 all run, 3 something does not run, 1 something has failed or does not listen.",
+	.details =
+		"Exit: 0 all run, 3 something does not run, 1 something has failed or does not listen.",
 	.max = -1,
 	.group = BERTH_CMD_LOOK,
 	.complete = BERTH_COMPLETE_SERVICE,

@@ -4,10 +4,10 @@
 
 #include "app/history.h"
 #include "app/stop.h"
-#include "base/str.h"
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/ended.h"
 #include "cli/services.h"
 
 struct stop_args {
@@ -20,60 +20,40 @@ static const struct berth_opt stop_opts[] = {
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct stop_args, grace_ms),
 	  "from SIGTERM to SIGKILL; what it was started with otherwise", .min = 0 },
 	{ 0, "kill", NULL, BERTH_AT(FLAG, struct stop_args, kill), "SIGKILL at once" },
-	{ 'a', "all", NULL, BERTH_AT(FLAG, struct stop_args, all), "everything that runs, of every project" },
+	{ 'a', "all", NULL, BERTH_AT(FLAG, struct stop_args, all),
+	  "everything that runs, of every project" },
 	{ 0 },
 };
 
-/* "5173 is free", "5173 and 24678 are free" */
-static void add_ports(const json_t *service, struct berth_str *text)
+static int stop_each(struct berth_cli *cli, struct berth_services *services,
+		     const struct stop_args *args, json_t *records, json_t *documents,
+		     struct berth_err *err)
 {
-	const json_t *ports = json_object_get(service, "ports");
-	size_t count = json_array_size(ports);
-	const json_t *port;
-	size_t i;
-
-	json_array_foreach(ports, i, port)
-		berth_str_addf(text, "%s%lld", i == 0 ? "; " : i + 1 == count ? " and " : ", ",
-			       (long long)berth_json_int(port, "port", 0));
-	if (count)
-		berth_str_add(text, count == 1 ? " is free" : " are free");
-}
-
-static void say_ended(struct berth_cli *cli, const json_t *service, const json_t *answer, int64_t took_ms)
-{
-	const char *also = berth_json_string(answer, "also_ended", "");
-	const json_t *exit = json_object_get(json_object_get(answer, "service"), "exit");
-	bool killed = !answer || strcmp(berth_json_string(exit, "signal", ""), "KILL") == 0;
-	struct berth_str text = { 0 };
-
-	berth_str_addf(&text, "ended %s (pid %lld, %s, %.1f s)", berth_json_string(service, "label", "?"),
-		       (long long)berth_json_int(service, "pid", 0), killed ? "SIGKILL" : "SIGTERM",
-		       (double)took_ms / 1000);
-	add_ports(service, &text);
-	if (*also)
-		berth_str_addf(&text, "; also ended: %s", also);
-	if (berth_str_text(&text))
-		berth_out_say(&cli->out, "%s", berth_str_text(&text));
-	berth_str_deinit(&text);
-}
-
-static int stop_each(struct berth_cli *cli, struct berth_services *services, const struct stop_args *args, json_t *records,
-		     json_t *documents, struct berth_err *err)
-{
-	const struct berth_stop_spec spec = { .grace_ms = args->kill ? 0 : args->grace_ms ? args->grace_ms : -1,
+	const struct berth_stop_spec spec = { .grace_ms = args->kill	   ? 0
+							  : args->grace_ms ? args->grace_ms
+									   : -1,
 					      .kill = args->kill };
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record) {
+	json_array_foreach(records, i, record)
+	{
 		BERTH_AUTO_JSON json_t *answer = NULL;
 		int64_t began = berth_time_now_ms();
 		int r = berth_stop(&services->registry, record, &spec, &answer, err);
 
 		if (r < 0)
 			return r;
-		say_ended(cli, berth_registry_service(record), answer, berth_time_now_ms() - began);
-		json_array_append(documents, answer ? json_object_get(answer, "service") : berth_registry_service(record));
+		if (r == BERTH_STOP_E_GONE) {
+			berth_out_say(
+				&cli->out, "%s has ended already",
+				berth_json_string(berth_registry_service(record), "label", "?"));
+			continue;
+		}
+		berth_ended_say(&cli->out, berth_registry_service(record), answer,
+				berth_time_now_ms() - began);
+		json_array_append(documents, answer ? json_object_get(answer, "service")
+						    : berth_registry_service(record));
 	}
 	return 0;
 }
@@ -87,10 +67,10 @@ static bool has_ended_before(const struct berth_services *services, const char *
 
 	if (berth_history_load(&ends) < 0)
 		return false;
-	json_array_foreach(ends, i, end)
-		if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
-		    strcmp(berth_json_string(end, "root", ""), services->here.root) == 0)
-			return true;
+	json_array_foreach(ends, i,
+			   end) if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
+				    strcmp(berth_json_string(end, "root", ""),
+					   services->here.root) == 0) return true;
 	return false;
 }
 
@@ -116,7 +96,8 @@ static int run_stop(struct berth_cli *cli, void *arguments, struct berth_err *er
 		found = json_array();
 		r = 0;
 	} else if (r == 0 && !json_array_size(found)) {
-		berth_out_say(&cli->out, args->all ? "nothing runs" : "nothing of this project runs");
+		berth_out_say(&cli->out,
+			      args->all ? "nothing runs" : "nothing of this project runs");
 	}
 	if (r == 0)
 		r = stop_each(cli, &services, args, found, documents, err);

@@ -31,7 +31,8 @@ const struct berth_cmd berth_cmd_url = {
 	.name = "url",
 	.synopsis = "[SERVICE[:NAME]]",
 	.summary = "print the address of a service",
-	.details = "NAME is that of a port, where a service has several. Without an operand: the one service of this project.",
+	.details =
+		"NAME is that of a port, where a service has several. Without an operand: the one service of this project.",
 	.max = 1,
 	.group = BERTH_CMD_LOOK,
 	.complete = BERTH_COMPLETE_SERVICE,

@@ -75,6 +75,12 @@ static int run_command(struct berth_cli *cli, const struct berth_cmd *cmd, const
 	if (!args)
 		return berth_err_errno(err, -ENOMEM, "cannot start 'berth %s'", cmd->name);
 	cli->cmd = cmd;
+	/*
+	 * For the width of text on a terminal; what only starts another command has none, and is in
+	 * a hurry.
+	 */
+	if (!cmd->command_rest)
+		(void)setlocale(LC_CTYPE, "");
 	r = berth_opt_parse(cmd, words, &cli->common, args, &cli->operands, err);
 	begin_output(cli);
 	if (r < 0)
@@ -146,7 +152,6 @@ int main(int argc, char *argv[])
 	int r;
 
 	hold_standard_fds();
-	(void)setlocale(LC_CTYPE, ""); /* for the width of text on a terminal, nothing else */
 	if (is_berth_open(argv[0]))
 		r = run_command(&cli, &berth_cmd_open, words, &err);
 	else
@@ -154,6 +159,9 @@ int main(int argc, char *argv[])
 	if (r < 0) {
 		if (err.code == BERTH_ERR_NONE)
 			berth_err_errno(&err, r, "berth failed");
+		if (err.code == BERTH_ERR_USAGE && !*err.hint)
+			berth_err_hint(&err, "try 'berth%s%s --help'", cli.cmd ? " " : "",
+				       cli.cmd ? cli.cmd->name : "");
 		r = cli.error_exit ? cli.error_exit : berth_err_code_exit(err.code);
 		berth_out_error(&cli.out, &err, r);
 	}

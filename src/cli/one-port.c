@@ -45,12 +45,15 @@ int berth_one_port(const char *operand, json_t **ret_port, struct berth_err *err
 		snprintf(name, sizeof(name), "%.*s", (int)(colon - operand), operand);
 	r = berth_services_one(&services, colon ? name : operand, &record, err);
 	if (r == 0) {
-		port = berth_services_port(berth_registry_service(record), colon ? colon + 1 : NULL);
+		port = berth_services_port(berth_registry_service(record),
+					   colon ? colon + 1 : NULL);
 		if (port)
 			*ret_port = json_incref((json_t *)(uintptr_t)port);
 		else
 			r = no_port(berth_registry_service(record),
-				    berth_str_printable(colon ? colon + 1 : "main", (size_t)-1, shown, sizeof(shown)), err);
+				    berth_str_printable(colon ? colon + 1 : "main", (size_t)-1,
+							shown, sizeof(shown)),
+				    err);
 	}
 	berth_services_deinit(&services);
 	return r;

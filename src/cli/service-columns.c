@@ -6,12 +6,14 @@
 
 #include "cli/services.h"
 
-static void add_each(const json_t *row, struct berth_str *text, void (*add)(const json_t *port, struct berth_str *text))
+static void add_each(const json_t *row, struct berth_str *text,
+		     void (*add)(const json_t *port, struct berth_str *text))
 {
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(row, "ports"), i, port) {
+	json_array_foreach(json_object_get(row, "ports"), i, port)
+	{
 		size_t before = text->len;
 
 		/* What a debugger or a probe has beside the declared ports is for status. */
@@ -45,39 +47,50 @@ static void add_asked(const json_t *port, struct berth_str *text)
 		berth_str_addf(text, "%lld", (long long)asked);
 }
 
-static void format_urls(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+static void format_urls(const json_t *row, const json_t *value, int64_t now_ms,
+			struct berth_str *text)
 {
 	add_each(row, text, add_url);
 }
 
-static void format_asked(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+static void format_asked(const json_t *row, const json_t *value, int64_t now_ms,
+			 struct berth_str *text)
 {
 	add_each(row, text, add_asked);
 }
 
-static void format_ports(const json_t *row, const json_t *value, int64_t now_ms, struct berth_str *text)
+static void format_ports(const json_t *row, const json_t *value, int64_t now_ms,
+			 struct berth_str *text)
 {
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(value, i, port)
-		berth_str_addf(text, "%s%lld", i ? "," : "", (long long)berth_json_int(port, "port", 0));
+	json_array_foreach(value, i, port) berth_str_addf(
+		text, "%s%lld", i ? "," : "", (long long)berth_json_int(port, "port", 0));
 }
 
 const struct berth_column berth_service_columns[] = {
 	{ "service", "SERVICE", BERTH_COLUMN_STRING, "label", "project and name" },
-	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "starting, ready, unready, stopping", .tone = berth_column_state_tone },
+	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "starting, ready, unready, stopping",
+	  .tone = berth_column_state_tone },
 	{ "url", "URL", BERTH_COLUMN_STRING, NULL, "where it is", .format = format_urls },
-	{ "asked", "ASKED", BERTH_COLUMN_STRING, NULL, "the number it wanted, where it has another", .format = format_asked },
-	{ "since", "SINCE", BERTH_COLUMN_STRING, "started_at", "how long it has been running", .format = berth_column_age },
+	{ "asked", "ASKED", BERTH_COLUMN_STRING, NULL, "the number it wanted, where it has another",
+	  .format = format_asked },
+	{ "since", "SINCE", BERTH_COLUMN_STRING, "started_at", "how long it has been running",
+	  .format = berth_column_age },
 	{ "pid", "PID", BERTH_COLUMN_INTEGER, "pid", "of the command", .extra = true },
-	{ "ports", "PORTS", BERTH_COLUMN_STRING, "ports", "all its port numbers", .extra = true, .format = format_ports },
+	{ "ports", "PORTS", BERTH_COLUMN_STRING, "ports", "all its port numbers", .extra = true,
+	  .format = format_ports },
 	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of this life of it", .extra = true },
-	{ "restarts", "RESTARTS", BERTH_COLUMN_INTEGER, "restarts", "how often it was restarted", .extra = true },
+	{ "restarts", "RESTARTS", BERTH_COLUMN_INTEGER, "restarts", "how often it was restarted",
+	  .extra = true },
 	{ "folder", "FOLDER", BERTH_COLUMN_STRING, "cwd", "its working folder", .extra = true },
-	{ "steering", "STEERING", BERTH_COLUMN_STRING, "steering", "full, degraded or off", .extra = true },
-	{ "containment", "CONTAINMENT", BERTH_COLUMN_STRING, "containment", "cgroup, subreaper or degraded", .extra = true },
+	{ "steering", "STEERING", BERTH_COLUMN_STRING, "steering", "full, degraded or off",
+	  .extra = true },
+	{ "containment", "CONTAINMENT", BERTH_COLUMN_STRING, "containment",
+	  "cgroup, subreaper or degraded", .extra = true },
 	{ "log", "LOG", BERTH_COLUMN_STRING, "log", "where its output goes", .extra = true },
-	{ "command", "COMMAND", BERTH_COLUMN_LIST, "command", "what it runs", .extra = true, .flexible = true, .format = berth_column_argv },
+	{ "command", "COMMAND", BERTH_COLUMN_LIST, "command", "what it runs", .extra = true,
+	  .flexible = true, .format = berth_column_argv },
 	{ 0 },
 };

@@ -44,14 +44,12 @@ static bool has(const json_t *array, const json_t *wanted)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item)
-		if (item == wanted)
-			return true;
+	json_array_foreach(array, i, item) if (item == wanted) return true;
 	return false;
 }
 
-int berth_services_select(struct berth_services *services, const struct berth_opt_list *operands, json_t **ret_found,
-			  struct berth_err *err)
+int berth_services_select(struct berth_services *services, const struct berth_opt_list *operands,
+			  json_t **ret_found, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *all = NULL;
 
@@ -64,14 +62,13 @@ int berth_services_select(struct berth_services *services, const struct berth_op
 		BERTH_AUTO_JSON json_t *found = NULL;
 		json_t *record;
 		size_t j;
-		int r = berth_find(&services->registry, services->records, operands->items[i], &services->here, &found,
-				   err);
+		int r = berth_find(&services->registry, services->records, operands->items[i],
+				   &services->here, &found, err);
 
 		if (r < 0)
 			return r;
-		json_array_foreach(found, j, record)
-			if (!has(all, record))
-				json_array_append(all, record);
+		json_array_foreach(found, j, record) if (!has(all, record))
+			json_array_append(all, record);
 	}
 	*ret_found = BERTH_STEAL(all);
 	return 0;
@@ -84,15 +81,18 @@ int berth_services_one(struct berth_services *services, const char *operand, jso
 	int r;
 
 	if (operand) {
-		r = berth_find(&services->registry, services->records, operand, &services->here, &found, err);
+		r = berth_find(&services->registry, services->records, operand, &services->here,
+			       &found, err);
 		if (r < 0)
 			return r;
 	} else {
 		found = berth_find_project(services->records, &services->here);
 		if (!json_array_size(found))
-			return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "nothing of this project runs");
+			return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND,
+					     "nothing of this project runs");
 		if (json_array_size(found) > 1) {
-			berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "several services of this project run");
+			berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				      "several services of this project run");
 			berth_err_hint(err, "name one; berth status shows them");
 			return -EINVAL;
 		}
@@ -117,9 +117,9 @@ const json_t *berth_services_port(const json_t *service, const char *name)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(service, "ports"), i, port)
-		if (!name || strcmp(berth_json_string(port, "name", ""), name) == 0)
-			return port;
+	json_array_foreach(json_object_get(service, "ports"), i,
+			   port) if (!name || strcmp(berth_json_string(port, "name", ""), name) ==
+						      0) return port;
 	return NULL;
 }
 

@@ -17,15 +17,19 @@ BERTH_MUST_USE int berth_services_load(struct berth_services *services, struct b
 void berth_services_deinit(struct berth_services *services);
 
 /*
- * The records that the operands mean, all of them, each once; without operands those of the project here. -ENOENT with @err for an operand that
- * means nothing. A new array.
+ * The records that the operands mean, all of them, each once; without operands those of the project
+ * here. -ENOENT with @err for an operand that means nothing. A new array.
  */
-BERTH_MUST_USE int berth_services_select(struct berth_services *services, const struct berth_opt_list *operands,
-					 json_t **ret_found, struct berth_err *err);
+BERTH_MUST_USE int berth_services_select(struct berth_services *services,
+					 const struct berth_opt_list *operands, json_t **ret_found,
+					 struct berth_err *err);
 
-/* The one service that @operand means (with ":NAME" of a port split off before); the first instance if there are several. Borrowed. */
-BERTH_MUST_USE int berth_services_one(struct berth_services *services, const char *operand, json_t **ret_record,
-				      struct berth_err *err);
+/*
+ * The one service that @operand means (with ":NAME" of a port split off before); the first instance
+ * if there are several. Borrowed.
+ */
+BERTH_MUST_USE int berth_services_one(struct berth_services *services, const char *operand,
+				      json_t **ret_record, struct berth_err *err);
 
 /* The "service" documents of records: a new array. */
 json_t *berth_services_documents(const json_t *records);

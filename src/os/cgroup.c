@@ -10,7 +10,9 @@
 
 #include "os/statefile.h"
 
-enum { CGROUP_FILE_MAX = 65536 };
+enum {
+	CGROUP_FILE_MAX = 65536
+};
 
 /* Where version 2 is mounted: alone, or beside version 1 ("hybrid"). */
 static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -57,7 +59,8 @@ int berth_cgroup_new(const char *name, struct berth_cgroup *ret_cgroup)
 	r = own_path(own, sizeof(own));
 	if (r < 0)
 		return r;
-	r = snprintf(cgroup.path, sizeof(cgroup.path), "%s%s/%s", mount, strcmp(own, "/") == 0 ? "" : own, name);
+	r = snprintf(cgroup.path, sizeof(cgroup.path), "%s%s/%s", mount,
+		     strcmp(own, "/") == 0 ? "" : own, name);
 	if (r >= (int)sizeof(cgroup.path))
 		return -ENAMETOOLONG;
 	if (mkdir(cgroup.path, 0755) < 0)

@@ -13,8 +13,8 @@ struct berth_cgroup {
 };
 
 /*
- * Make a group called @name below our own. -EACCES, -EROFS, -ENOENT (no version 2 here) ...: it can't be had, which is the ordinary case in
- * an ssh session and in containers.
+ * Make a group called @name below our own. -EACCES, -EROFS, -ENOENT (no version 2 here) ...: it
+ * can't be had, which is the ordinary case in an ssh session and in containers.
  */
 BERTH_MUST_USE int berth_cgroup_new(const char *name, struct berth_cgroup *ret_cgroup);
 /* SIGKILL to everything in it, at once and without a race (cgroup.kill, 5.14). */

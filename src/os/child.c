@@ -2,11 +2,13 @@
 /*
  * os/child.c - start a process, and know it by its pidfd
  *
- * Between clone3() and exec() the child shares nothing with us but is a copy of us: only async-signal-safe calls. It reports over a socket
- * pair, close-on-exec: first the descriptor of its filter, if there is one, then, if something fails, {stage, errno}; the end of file without such a
- * message is the exec() that has succeeded.
+ * Between clone3() and exec() the child shares nothing with us but is a copy of us: only
+ * async-signal-safe calls. It reports over a socket pair, close-on-exec: first the descriptor of
+ * its filter, if there is one, then, if something fails, {stage, errno}; the end of file without
+ * such a message is the exec() that has succeeded.
  *
- * clone3() in the place of fork(): the pidfd is there from birth, and so is the cgroup; both would be a race later.
+ * clone3() in the place of fork(): the pidfd is there from birth, and so is the cgroup; both would
+ * be a race later.
  */
 #include "os/child.h"
 
@@ -45,7 +47,10 @@ static pid_t clone_process(int *ret_pidfd, int cgroup_fd)
 
 pid_t berth_child_fork(int *ret_pidfd)
 {
-	/* fork() and not clone3(): the child goes on in C, with whatever the C library keeps per process. */
+	/*
+	 * fork() and not clone3(): the child goes on in C, with whatever the C library keeps per
+	 * process.
+	 */
 	pid_t pid = fork();
 	int pidfd;
 
@@ -83,7 +88,10 @@ static int move_fd(int from, int to)
 	return dup2(from, to) < 0 ? -errno : 0;
 }
 
-/* The passed sockets go to 3 and up, where our own descriptors may lie: those in the way are moved above first. */
+/*
+ * The passed sockets go to 3 and up, where our own descriptors may lie: those in the way are moved
+ * above first.
+ */
 static int place_passed(const struct berth_child_spec *spec, int *report_fd)
 {
 	int fds[BERTH_CHILD_PASS_MAX];
@@ -105,7 +113,10 @@ static int place_passed(const struct berth_child_spec *spec, int *report_fd)
 	return 0;
 }
 
-/* LISTEN_PID=... is known only here; the variable is in the environment with room for it ("LISTEN_PID=          "). */
+/*
+ * LISTEN_PID=... is known only here; the variable is in the environment with room for it
+ * ("LISTEN_PID=          ").
+ */
 static void write_listen_pid(const char *const *envp)
 {
 	static const char name[] = "LISTEN_PID=";
@@ -188,7 +199,8 @@ static int hear(int fd, struct berth_child *child, enum berth_child_stage *ret_s
 			continue;
 		if (n != sizeof(report) || report.error) {
 			berth_fd_close(&passed);
-			*ret_stage = n == sizeof(report) ? (enum berth_child_stage)report.stage : BERTH_CHILD_FORK;
+			*ret_stage = n == sizeof(report) ? (enum berth_child_stage)report.stage
+							 : BERTH_CHILD_FORK;
 			return n == sizeof(report) ? -report.error : n < 0 ? (int)n : -EPROTO;
 		}
 		child->notify_fd = passed;

@@ -11,7 +11,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-enum { BERTH_CHILD_PASS_MAX = 16 };
+enum {
+	BERTH_CHILD_PASS_MAX = 16
+};
 
 /* All borrowed for the time of the call. Zero: inherit, except where a descriptor says -1. */
 struct berth_child_spec {
@@ -24,9 +26,13 @@ struct berth_child_spec {
 	int parent_death_signal; /* PR_SET_PDEATHSIG; 0: none */
 	int cgroup_fd; /* -1: ours; else a cgroup v2 folder to be born in */
 	const struct berth_notify_program *filter; /* NULL: none */
-	sigset_t signal_mask; /* what the process begins with; dispositions are inherited, ignored ones too */
+	sigset_t signal_mask; /* what the process begins with; dispositions are inherited, ignored
+				 ones too */
 	rlim_t open_files; /* soft RLIMIT_NOFILE; 0: ours */
-	/* Passed as 3, 4, ... with LISTEN_PID set (sd_listen_fds(3)); LISTEN_FDS and LISTEN_FDNAMES are in @envp. */
+	/*
+	 * Passed as 3, 4, ... with LISTEN_PID set (sd_listen_fds(3)); LISTEN_FDS and LISTEN_FDNAMES
+	 * are in @envp.
+	 */
 	int pass_fds[BERTH_CHILD_PASS_MAX];
 	size_t pass_count;
 };
@@ -49,17 +55,19 @@ enum berth_child_stage {
 
 /*
  * Start a process. Returns when exec() has succeeded: 0; or -errno of what failed
- * at *ret_stage, and nothing is left of it. The descriptors of the caller are close-on-exec, so nothing but 0-2 and @pass_fds is inherited.
+ * at *ret_stage, and nothing is left of it. The descriptors of the caller are close-on-exec, so
+ * nothing but 0-2 and @pass_fds is inherited.
  */
-BERTH_MUST_USE int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,
+BERTH_MUST_USE int berth_child_start(const struct berth_child_spec *spec,
+				     struct berth_child *ret_child,
 				     enum berth_child_stage *ret_stage);
 
 /* Close what the structure owns; the process is not touched. */
 void berth_child_deinit(struct berth_child *child);
 
 /*
- * fork() into a process of our own program that goes on from here (guardian, supervisor). Returns 0 in the child; in the parent the pid,
- * and *ret_pidfd is owned by the caller. -errno.
+ * fork() into a process of our own program that goes on from here (guardian, supervisor). Returns 0
+ * in the child; in the parent the pid, and *ret_pidfd is owned by the caller. -errno.
  */
 BERTH_MUST_USE pid_t berth_child_fork(int *ret_pidfd);
 
@@ -74,9 +82,15 @@ struct berth_child_end berth_child_end_of(const siginfo_t *info);
 /* What a shell would say: the code, or 128 + signal. */
 int berth_child_end_exit(const struct berth_child_end *end);
 
-/* The next child that has ended, if any: reaps it. 0 and *ret_pid 0 if none has; -ECHILD: there are no children. */
+/*
+ * The next child that has ended, if any: reaps it. 0 and *ret_pid 0 if none has; -ECHILD: there are
+ * no children.
+ */
 BERTH_MUST_USE int berth_child_reap(pid_t *ret_pid, struct berth_child_end *ret_end);
 
-/* A pidfd of a process that we know only by number; -ESRCH. Check its identity afterwards, not before. */
+/*
+ * A pidfd of a process that we know only by number; -ESRCH. Check its identity afterwards, not
+ * before.
+ */
 BERTH_MUST_USE int berth_child_open(pid_t pid);
 BERTH_MUST_USE int berth_child_signal(int pidfd, int signo);

@@ -2,8 +2,9 @@
 /*
  * os/loop.c - wait for descriptors and one deadline: epoll(7), level-triggered
  *
- * One event a turn. A batch would have to know which of its events belong to sources that an earlier callback has freed; the kernel
- * keeps its ready list in turn, so nobody starves, and what we do per event costs far more than the call.
+ * One event a turn. A batch would have to know which of its events belong to sources that an
+ * earlier callback has freed; the kernel keeps its ready list in turn, so nobody starves, and what
+ * we do per event costs far more than the call.
  */
 #include "os/loop.h"
 
@@ -24,8 +25,8 @@ void berth_loop_deinit(struct berth_loop *loop)
 	berth_fd_close(&loop->epoll_fd);
 }
 
-int berth_loop_add(struct berth_loop *loop, struct berth_loop_source *source, int fd, uint32_t events,
-		   void (*fn)(struct berth_loop_source *source, uint32_t events))
+int berth_loop_add(struct berth_loop *loop, struct berth_loop_source *source, int fd,
+		   uint32_t events, void (*fn)(struct berth_loop_source *source, uint32_t events))
 {
 	struct epoll_event event = { .events = events, .data.ptr = source };
 
@@ -63,7 +64,8 @@ static int timeout_ms(int64_t deadline_ns)
 	left = deadline_ns - berth_time_mono_ns();
 	if (left <= 0)
 		return 0;
-	left = (left + 999999) / 1000000; /* not before its time: that would be a turn for nothing */
+	left = (left + 999999) /
+	       1000000; /* not before its time: that would be a turn for nothing */
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 

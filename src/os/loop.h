@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * One watched descriptor, embedded in what owns it. The callback may remove and free any source, its own included: events are taken
- * one at a time.
+ * One watched descriptor, embedded in what owns it. The callback may remove and free any source,
+ * its own included: events are taken one at a time.
  */
 struct berth_loop_source {
 	int fd; /* borrowed; -1: not watched */
@@ -24,13 +24,19 @@ BERTH_MUST_USE int berth_loop_init(struct berth_loop *loop);
 void berth_loop_deinit(struct berth_loop *loop);
 
 /* Watch @fd for @events (EPOLLIN ...). @source stays where it is until removed. */
-BERTH_MUST_USE int berth_loop_add(struct berth_loop *loop, struct berth_loop_source *source, int fd, uint32_t events,
+BERTH_MUST_USE int berth_loop_add(struct berth_loop *loop, struct berth_loop_source *source, int fd,
+				  uint32_t events,
 				  void (*fn)(struct berth_loop_source *source, uint32_t events));
-BERTH_MUST_USE int berth_loop_change(struct berth_loop *loop, struct berth_loop_source *source, uint32_t events);
-/* Before the descriptor is closed. Harmless on a source that is not watched (fd -1, or zeroed with fd 0 and no fn). */
+BERTH_MUST_USE int berth_loop_change(struct berth_loop *loop, struct berth_loop_source *source,
+				     uint32_t events);
+/*
+ * Before the descriptor is closed. Harmless on a source that is not watched (fd -1, or zeroed with
+ * fd 0 and no fn).
+ */
 void berth_loop_remove(struct berth_loop *loop, struct berth_loop_source *source);
 
 /*
- * Wait for one event and call its source, or until @deadline_ns (CLOCK_MONOTONIC; INT64_MAX: for ever). 0 in both cases, -errno.
+ * Wait for one event and call its source, or until @deadline_ns (CLOCK_MONOTONIC; INT64_MAX: for
+ * ever). 0 in both cases, -errno.
  */
 BERTH_MUST_USE int berth_loop_turn(struct berth_loop *loop, int64_t deadline_ns);

@@ -2,16 +2,20 @@
 /*
  * os/notify.c - receive and answer the system calls of a service: seccomp_unotify(2)
  *
- * Theory of operation. A filter with SECCOMP_FILTER_FLAG_NEW_LISTENER suspends the calls that it names and reports each on a descriptor. The caller
- * waits until it is answered; nothing it does runs meanwhile, but other threads of it do, so memory and descriptors may change under our eyes.
- * That is no matter where we act on our own copy (the address we have read, the socket we have taken); it would be for a border of
- * security, which this is not: a service could leave our filter's sight with io_uring all the same.
+ * Theory of operation. A filter with SECCOMP_FILTER_FLAG_NEW_LISTENER suspends the calls that it
+ * names and reports each on a descriptor. The caller waits until it is answered; nothing it does
+ * runs meanwhile, but other threads of it do, so memory and descriptors may change under our eyes.
+ * That is no matter where we act on our own copy (the address we have read, the socket we have
+ * taken); it would be for a border of security, which this is not: a service could leave our
+ * filter's sight with io_uring all the same.
  *
- * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19): once received, only a fatal signal takes the caller out of its call. Without it
- * any signal repeats the call, and Go's runtime signals itself all the time.
+ * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19): once received, only a fatal signal takes the
+ * caller out of its call. Without it any signal repeats the call, and Go's runtime signals itself
+ * all the time.
  *
- * A call is known by its cookie (id); the thread id in it can die and be given again at any moment. So: read first, then ask whether the
- * cookie still stands (is_valid), and only then believe what was read.
+ * A call is known by its cookie (id); the thread id in it can die and be given again at any moment.
+ * So: read first, then ask whether the cookie still stands (is_valid), and only then believe what
+ * was read.
  */
 #include "os/notify.h"
 
@@ -34,9 +38,15 @@
 #define PIDFD_THREAD O_EXCL /* 6.9 */
 #endif
 
-/* An internet address has at least the 16 bytes of sockaddr_in: shorter ones are netlink, unnamed or abstract unix sockets. 110 is the
- * whole sockaddr_un, which most programs pass. The rest of the unix sockets is trapped, seen, and continued. */
-enum { ADDR_LEN_MIN = sizeof(struct sockaddr_in), ADDR_LEN_UNIX = 110 };
+/*
+ * An internet address has at least the 16 bytes of sockaddr_in: shorter ones are netlink, unnamed
+ * or abstract unix sockets. 110 is the whole sockaddr_un, which most programs pass. The rest of the
+ * unix sockets is trapped, seen, and continued.
+ */
+enum {
+	ADDR_LEN_MIN = sizeof(struct sockaddr_in),
+	ADDR_LEN_UNIX = 110
+};
 
 static int add_native_rules(scmp_filter_ctx ctx, bool with_connect)
 {
@@ -50,7 +60,10 @@ static int add_native_rules(scmp_filter_ctx ctx, bool with_connect)
 	r |= seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(setsid), 0);
 	r |= seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(landlock_restrict_self), 0);
 	if (with_connect) {
-		/* One argument can be compared once in a rule: the lengths that internet addresses come in, and all above. */
+		/*
+		 * One argument can be compared once in a rule: the lengths that internet addresses
+		 * come in, and all above.
+		 */
 		r |= seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 1,
 				      SCMP_A2(SCMP_CMP_GT, ADDR_LEN_UNIX));
 		for (unsigned int len = ADDR_LEN_MIN; len <= sizeof(struct sockaddr_in6); len++)
@@ -60,7 +73,10 @@ static int add_native_rules(scmp_filter_ctx ctx, bool with_connect)
 	return r ? -EINVAL : 0;
 }
 
-/* libseccomp writes to a descriptor; seccomp(2) wants memory, and at a time when allocating is not allowed. */
+/*
+ * libseccomp writes to a descriptor; seccomp(2) wants memory, and at a time when allocating is not
+ * allowed.
+ */
 static int export_program(scmp_filter_ctx ctx, struct berth_notify_program *ret_program)
 {
 	BERTH_AUTO_FD int fd = memfd_create("berth-filter", MFD_CLOEXEC);
@@ -92,7 +108,10 @@ int berth_notify_program_new(bool with_connect, struct berth_notify_program *ret
 
 	if (!ctx)
 		return -ENOMEM;
-	/* Calls of another architecture (32-bit programs) are left to the kernel: steered is what we can decode. */
+	/*
+	 * Calls of another architecture (32-bit programs) are left to the kernel: steered is what
+	 * we can decode.
+	 */
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
 	if (r == 0)
 		r = add_native_rules(ctx, with_connect);
@@ -111,7 +130,8 @@ static int install_filter(const struct berth_notify_program *program)
 {
 	struct sock_fprog prog = { .len = program->len, .filter = program->insns };
 	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			  SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &prog);
+			  SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+			  &prog);
 
 	return fd < 0 ? -errno : (int)fd;
 }
@@ -176,7 +196,8 @@ bool berth_notify_is_valid(int notify_fd, const struct berth_notify_call *call)
 	return ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
 }
 
-int berth_notify_read_addr(int notify_fd, const struct berth_notify_call *call, struct berth_addr *ret_addr)
+int berth_notify_read_addr(int notify_fd, const struct berth_notify_call *call,
+			   struct berth_addr *ret_addr)
 {
 	struct sockaddr_storage raw;
 	size_t len = call->addr_len < sizeof(raw) ? call->addr_len : sizeof(raw);
@@ -196,7 +217,10 @@ int berth_notify_read_addr(int notify_fd, const struct berth_notify_call *call, 
 	return berth_addr_from_raw(&raw, len, ret_addr);
 }
 
-/* The table of descriptors belongs to the thread that calls, and the group's leader may be dead already. */
+/*
+ * The table of descriptors belongs to the thread that calls, and the group's leader may be dead
+ * already.
+ */
 static int open_caller(pid_t tid)
 {
 	struct berth_proc_status status;
@@ -231,7 +255,8 @@ int berth_notify_get_fd(int notify_fd, const struct berth_notify_call *call)
 	return berth_fd_steal(&fd);
 }
 
-static void respond(int notify_fd, const struct berth_notify_call *call, int error, unsigned int flags)
+static void respond(int notify_fd, const struct berth_notify_call *call, int error,
+		    unsigned int flags)
 {
 	union {
 		struct seccomp_notif_resp resp;
@@ -252,7 +277,8 @@ void berth_notify_continue(int notify_fd, const struct berth_notify_call *call)
 	respond(notify_fd, call, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-int berth_notify_replace_fd(int notify_fd, const struct berth_notify_call *call, int fd, bool cloexec)
+int berth_notify_replace_fd(int notify_fd, const struct berth_notify_call *call, int fd,
+			    bool cloexec)
 {
 	struct seccomp_notif_addfd add = {
 		.id = call->id,

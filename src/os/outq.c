@@ -2,10 +2,11 @@
 /*
  * os/outq.c - output that never makes the writer wait
  *
- * O_NONBLOCK belongs to the open file description, which we share with the service and the shell: setting it on the inherited
- * standard error would break theirs. So the file is opened anew through /proc/self/fd, which gives a description of our own (terminals, FIFOs, files).
- * Where that is refused (sockets, another user's terminal) we ask poll(2) before each write and write at most PIPE_BUF bytes: a pipe
- * or terminal that says POLLOUT takes that much.
+ * O_NONBLOCK belongs to the open file description, which we share with the service and the shell:
+ * setting it on the inherited standard error would break theirs. So the file is opened anew through
+ * /proc/self/fd, which gives a description of our own (terminals, FIFOs). Where that is refused
+ * (sockets, another user's terminal) we ask poll(2) before each write and write at most PIPE_BUF
+ * bytes: a pipe or terminal that says POLLOUT takes that much.
  */
 #include "os/outq.h"
 
@@ -16,14 +17,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 static int open_own(int fd)
 {
 	char path[32];
+	struct stat st;
 
+	/*
+	 * A regular file never makes us wait, and its position is shared: with one of our own we
+	 * would write over the others.
+	 */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	/* O_APPEND: a regular file's end may be moved by the others. O_NOCTTY: never gain a terminal by this. */
-	return open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* O_NOCTTY: never gain a terminal by this. */
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd)
@@ -50,7 +59,10 @@ static void switch_off(struct berth_outq *queue)
 	queue->len = 0;
 }
 
-/* Write what goes; true when the queue is empty (or its reader has gone, and nothing will ever go). */
+/*
+ * Write what goes; true when the queue is empty (or its reader has gone, and nothing will ever go).
+ * 
+ */
 static bool flush(struct berth_outq *queue)
 {
 	while (queue->len && takes_more(queue->fd)) {
@@ -103,7 +115,7 @@ void berth_outq_add(struct berth_outq *queue, const char *text, size_t len)
 	}
 	memcpy(queue->text + queue->len, text, len);
 	queue->len += len;
-	if (!flush(queue) && !queue->source.fn &&
+	if (!flush(queue) && queue->fd >= 0 && !queue->source.fn &&
 	    berth_loop_add(queue->loop, &queue->source, queue->fd, EPOLLOUT, on_writable) < 0)
 		queue->len = 0; /* what can be neither written nor watched would wait for ever */
 }

@@ -7,11 +7,14 @@
 
 #include <stdbool.h>
 
-enum { BERTH_OUTQ_MAX = 65536 };
+enum {
+	BERTH_OUTQ_MAX = 65536
+};
 
 /*
- * A bounded queue in front of a descriptor that others write to as well (the terminal of the service, a pipe), and whose flags are
- * therefore not ours to change. What does not fit is dropped, in whole messages, and counted.
+ * A bounded queue in front of a descriptor that others write to as well (the terminal of the
+ * service, a pipe), and whose flags are therefore not ours to change. What does not fit is dropped,
+ * in whole messages, and counted.
  */
 struct berth_outq {
 	int fd; /* owned; -1: output is off */

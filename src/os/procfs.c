@@ -497,7 +497,10 @@ static ssize_t scan_folder(struct socket_scan *scan, int proc_fd, const char *pa
 		if (n > 0 && parse_socket_link(link, (size_t)n, &inode) &&
 		    bsearch(&inode, scan->inodes, scan->inode_count, sizeof(inode), compare_inodes))
 			scan_add(scan, inode, as_pid(entry->d_name));
-		/* Descriptors come in order: nothing lower follows. A proxy may have thousands more. */
+		/*
+		 * Descriptors come in order: nothing lower follows. A proxy may have thousands
+		 * more.
+		 */
 		if (scan->count - scan->first == scan->inode_count)
 			break;
 	}

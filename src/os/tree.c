@@ -2,9 +2,10 @@
 /*
  * os/tree.c - the offspring of a process, found and signalled by checked identity
  *
- * The parents of all processes of the machine are read in one pass over /proc, then the tree is grown from its root. A process whose parent dies between
- * the two reads may be missed; below a subreaper (PR_SET_CHILD_SUBREAPER) it hangs at the root the next time, so callers that
- * must reach everybody look again until nobody is left.
+ * The parents of all processes of the machine are read in one pass over /proc, then the tree is
+ * grown from its root. A process whose parent dies between the two reads may be missed; below a
+ * subreaper (PR_SET_CHILD_SUBREAPER) it hangs at the root the next time, so callers that must reach
+ * everybody look again until nobody is left.
  */
 #include "os/tree.h"
 
@@ -16,8 +17,13 @@
 #include "os/child.h"
 #include "os/statefile.h"
 
-/* More processes than a machine has: pid_max on 64 bits is 4 million, but a table that large says that something is wrong. */
-enum { PROCESSES_MAX = 1 << 20 };
+/*
+ * More processes than a machine has: pid_max on 64 bits is 4 million, but a table that large says
+ * that something is wrong.
+ */
+enum {
+	PROCESSES_MAX = 1 << 20
+};
 
 struct census {
 	struct berth_proc_stat *procs;
@@ -55,8 +61,8 @@ static bool is_among(pid_t pid, const pid_t *pids)
 	return false;
 }
 
-static bool has_parent_in(const struct berth_proc_stat *proc, pid_t root, const struct berth_proc_stat *tree,
-			  size_t count)
+static bool has_parent_in(const struct berth_proc_stat *proc, pid_t root,
+			  const struct berth_proc_stat *tree, size_t count)
 {
 	if (proc->ppid == root)
 		return true;
@@ -76,7 +82,8 @@ static size_t grow(struct census *census, pid_t root, const pid_t *except)
 		for (size_t i = count; i < census->count; i++) {
 			struct berth_proc_stat proc = census->procs[i];
 
-			if (is_among(proc.id.pid, except) || !has_parent_in(&proc, root, census->procs, count))
+			if (is_among(proc.id.pid, except) ||
+			    !has_parent_in(&proc, root, census->procs, count))
 				continue;
 			census->procs[i] = census->procs[count];
 			census->procs[count++] = proc;
@@ -98,7 +105,9 @@ int berth_tree_load(pid_t root, const pid_t *except, struct berth_tree *ret_tree
 	}
 	count = grow(&census, root, except);
 	for (size_t i = 0; i < count; i++)
-		if (census.procs[i].state != 'Z' && census.procs[i].state != 'X')
+		/* A process whose first thread has ended looks like a zombie and lives. */
+		if ((census.procs[i].state != 'Z' && census.procs[i].state != 'X') ||
+		    census.procs[i].threads > 1)
 			census.procs[kept++] = census.procs[i];
 	ret_tree->procs = census.procs;
 	ret_tree->count = kept;
@@ -112,7 +121,8 @@ bool berth_tree_has_one_child(pid_t pid)
 	size_t len;
 
 	snprintf(expected, sizeof(expected), "%d ", pid);
-	return berth_statefile_read(AT_FDCWD, "/proc/thread-self/children", 4096, &text, &len) == 0 &&
+	return berth_statefile_read(AT_FDCWD, "/proc/thread-self/children", 4096, &text, &len) ==
+		       0 &&
 	       strcmp(text, expected) == 0;
 }
 
@@ -130,7 +140,10 @@ int berth_tree_signal(const struct berth_proc_id *id, int signo)
 
 	if (pidfd < 0)
 		return pidfd;
-	/* The pidfd holds whoever has the number now; if that is still the one we mean, it will be so when the signal goes. */
+	/*
+	 * The pidfd holds whoever has the number now; if that is still the one we mean, it will be
+	 * so when the signal goes.
+	 */
 	r = berth_procfs_stat(id->pid, &now);
 	if (r < 0)
 		return r;

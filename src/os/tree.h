@@ -11,16 +11,21 @@ struct berth_tree {
 };
 
 /*
- * All living descendants of @root (not itself), zombies left out; with what hangs below the processes of @except (zero-terminated pids,
- * NULL: none) left out. One look: what is born meanwhile is seen by the next.
+ * All living descendants of @root (not itself), zombies left out; with what hangs below the
+ * processes of @except (zero-terminated pids, NULL: none) left out. One look: what is born
+ * meanwhile is seen by the next.
  */
 BERTH_MUST_USE int berth_tree_load(pid_t root, const pid_t *except, struct berth_tree *ret_tree);
-/* Is @pid our only child (/proc/thread-self/children, CONFIG_PROC_CHILDREN)? False also where the kernel does not tell. */
+/*
+ * Is @pid our only child (/proc/thread-self/children, CONFIG_PROC_CHILDREN)? False also where the
+ * kernel does not tell.
+ */
 bool berth_tree_has_one_child(pid_t pid);
 void berth_tree_deinit(struct berth_tree *tree);
 
 /*
- * Signal the process that @id names, and no other: pidfd first, then the start time. 0, -ESRCH (gone, or somebody else by now), -EPERM.
+ * Signal the process that @id names, and no other: pidfd first, then the start time. 0, -ESRCH
+ * (gone, or somebody else by now), -EPERM.
  */
 BERTH_MUST_USE int berth_tree_signal(const struct berth_proc_id *id, int signo);
 

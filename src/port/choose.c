@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* port/choose.c - from a wish to leased ports: the candidates, tried against the kernel */
 /*
- * A lease costs two sockets, a refused one up to four, and a range can have thousands of taken numbers. So only the first
- * candidate, which mostly succeeds, is taken outright; from then on one bind() of one unbound socket asks first
- * (berth_lease_prober). What was refused once is not asked again: the second round of the candidates, and groups that
- * share a number, cost nothing.
+ * A lease costs two sockets, a refused one up to four, and a range can have thousands of taken
+ * numbers. So only the first candidate, which mostly succeeds, is taken outright; from then on one
+ * bind() of one unbound socket asks first (berth_lease_prober). What was refused once is not asked
+ * again: the second round of the candidates, and groups that share a number, cost nothing.
  *
- * Who holds a number is looked up only for the text of a failure, and only for the first few: that takes a scan of
- * /proc, one for all of them.
+ * Who holds a number is looked up only for the text of a failure, and only for the first few: that
+ * takes a scan of /proc, one for all of them.
  */
 #include "port/choose.h"
 
@@ -23,7 +23,6 @@
 enum {
 	ANY_TRIES = 64, /* numbers of the kernel's choice that are reserved or another folder's */
 	HOLDERS_MAX = 4, /* named in a message */
-	WHO_ROWS_MAX = 8, /* sockets of one port */
 	FOUND_MAX = 64, /* processes that share those sockets */
 	WHY_COUNT = BERTH_CHOOSE_FOREIGN + 1,
 };
@@ -265,23 +264,29 @@ static int run(struct search *s, struct berth_candidates *candidates, struct ber
 }
 
 struct named {
+	char text[160]; /* as the caller names it; "" else: */
 	bool known;
 	struct berth_who_holder holder;
 };
 
-/* Whose socket stands on @refused, processes apart. */
-static void find_socket(const struct berth_choose_refused *refused, struct named *ret_named)
+/*
+ * Whose socket stands on @refused, processes apart: the weightiest. TIME_WAIT comes last, but of a
+ * server without SO_REUSEADDR it is what keeps the number, for a minute.
+ */
+static void find_socket(const struct berth_choose_spec *spec,
+			const struct berth_choose_refused *refused, struct named *ret_named)
 {
-	struct berth_who_holder rows[WHO_ROWS_MAX];
-	size_t count;
+	size_t count = 0;
 
-	if (refused->why != BERTH_CHOOSE_TAKEN || refused->udp ||
-	    berth_who_find(refused->port, false, NULL, 0, rows, WHO_ROWS_MAX, &count) < 0)
+	if (refused->why != BERTH_CHOOSE_TAKEN || refused->udp)
 		return;
-	for (size_t i = 0; i < count && i < WHO_ROWS_MAX && !ret_named->known; i++) {
-		ret_named->known = rows[i].kind != BERTH_WHO_TIME_WAIT;
-		ret_named->holder = rows[i];
-	}
+	if (spec->holder_fn && spec->holder_fn(refused->port, ret_named->text,
+					       sizeof(ret_named->text), spec->holder_arg))
+		return;
+	ret_named->text[0] = '\0';
+	if (berth_who_find(refused->port, false, NULL, 0, &ret_named->holder, 1, &count) < 0)
+		return;
+	ret_named->known = count > 0;
 }
 
 /* The processes of all of them by one scan. */
@@ -321,17 +326,20 @@ static void add_refused(struct berth_str *text, const struct berth_choose_refuse
 	berth_str_addf(text, "%u%s", refused->port, refused->udp ? "/udp" : "");
 	if (refused->why == BERTH_CHOOSE_RESERVED)
 		berth_str_addf(text, ": %s", berth_reserved_text(refused->reserved));
+	else if (*named->text)
+		berth_str_addf(text, " %s", named->text);
 	else if (named->known)
 		berth_str_addf(text, " %s", berth_who_format(&named->holder, who, sizeof(who)));
 }
 
-static void add_examples(struct berth_str *text, const struct berth_choice *choice)
+static void add_examples(struct berth_str *text, const struct berth_choose_spec *spec,
+			 const struct berth_choice *choice)
 {
 	size_t count = choice->refused_count < HOLDERS_MAX ? choice->refused_count : HOLDERS_MAX;
 	struct named named[HOLDERS_MAX] = { 0 };
 
 	for (size_t i = 0; i < count; i++)
-		find_socket(&choice->refused[i], &named[i]);
+		find_socket(spec, &choice->refused[i], &named[i]);
 	find_processes(named, count);
 	berth_str_add(text, " (");
 	for (size_t i = 0; i < count; i++) {
@@ -343,7 +351,8 @@ static void add_examples(struct berth_str *text, const struct berth_choice *choi
 }
 
 /* One number and why: "port 5000 is taken (node 812)". */
-static void add_only(struct berth_str *text, const struct berth_choose_refused *refused)
+static void add_only(struct berth_str *text, const struct berth_choose_spec *spec,
+		     const struct berth_choose_refused *refused)
 {
 	struct named named = { 0 };
 	char who[160];
@@ -358,9 +367,11 @@ static void add_only(struct berth_str *text, const struct berth_choose_refused *
 		return;
 	}
 	berth_str_add(text, "taken");
-	find_socket(refused, &named);
+	find_socket(spec, refused, &named);
 	find_processes(&named, 1);
-	if (named.known)
+	if (*named.text)
+		berth_str_addf(text, " (%s)", named.text);
+	else if (named.known)
 		berth_str_addf(text, " (%s)", berth_who_format(&named.holder, who, sizeof(who)));
 }
 
@@ -447,7 +458,7 @@ static void explain(const struct search *s, struct berth_err *err)
 	if (!err)
 		return;
 	if (s->choice.tried == 1 && wish->strict) {
-		add_only(&text, &s->choice.refused[0]);
+		add_only(&text, s->spec, &s->choice.refused[0]);
 	} else {
 		add_what(&text, s);
 		if (s->choice.tried > 1 || (s->choice.tried == 0 && wish->range.lo))
@@ -455,9 +466,9 @@ static void explain(const struct search *s, struct berth_err *err)
 		berth_str_add(&text, s->late ? ": the time is up, " : ": ");
 		if (s->choice.tried > 1) {
 			add_counts(&text, s);
-			add_examples(&text, &s->choice);
+			add_examples(&text, s->spec, &s->choice);
 		} else if (s->choice.tried == 1) {
-			add_only(&text, &s->choice.refused[0]);
+			add_only(&text, s->spec, &s->choice.refused[0]);
 		} else if (!any) {
 			berth_str_add(&text, "there is no number to try");
 		}

@@ -37,18 +37,29 @@ struct berth_choose_spec {
 	const struct berth_reserved *reserved; /* NULL: nothing is */
 	const struct berth_portset *foreign; /* remembered for other folders; NULL: none */
 	struct berth_lease_means means;
-	int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none. The first candidate is tried in any case */
+	int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none. The first candidate is always tried */
 	const char *service; /* whom the messages name; NULL: nobody */
+	/*
+	 * Names a holder that the caller knows better than the kernel does ("node 812 'shop/api'");
+	 * false: it doesn't. NULL: none.
+	 */
+	bool (*holder_fn)(uint16_t port, char *buf, size_t size, void *arg);
+	void *holder_arg;
 };
 
 struct berth_choice {
-	/* In the wish's order; owned: berth_choice_release(). Those from @count on are not taken. */
+	/*
+	 * In the wish's order; owned: berth_choice_release(). Those from @count on are not taken.
+	 */
 	struct berth_lease leases[BERTH_WISH_PORTS_MAX];
 	struct berth_candidate ports;
 	size_t count; /* of ports; 1 for a wish without any */
 	enum berth_port_reason reason; /* of the whole: WISHED REMEMBERED TAKEN RESERVED ANY */
 	enum berth_port_reason reasons[BERTH_WISH_PORTS_MAX]; /* of each port, GROUP among them */
-	/* The first numbers that were passed over, in the order of trying, and how many there were in all. */
+	/*
+	 * The first numbers that were passed over, in the order of trying, and how many there were
+	 * in all.
+	 */
 	struct berth_choose_refused refused[BERTH_CHOOSE_REFUSED_MAX];
 	size_t refused_count;
 	size_t tried;
@@ -60,10 +71,11 @@ enum {
 };
 
 /*
- * Lease all ports of the first candidate that can be had as a whole; nothing is kept of those that can't. A wish that is
- * reserved is passed over as if it were taken (with strict: refused).
- * 0. E_NO_PORT: @err (code NO_PORT) says which numbers, why, who holds the first of them and what the user can do; of
- * @ret_choice only the fields about what was refused are filled, no lease. -errno (-EMFILE, -ENOMEM ...).
+ * Lease all ports of the first candidate that can be had as a whole; nothing is kept of those that
+ * can't. A wish that is reserved is passed over as if it were taken (with strict: refused). 0.
+ * E_NO_PORT: @err (code NO_PORT) says which numbers, why, who holds the first of them and what the
+ * user can do; of @ret_choice only the fields about what was refused are filled, no lease. -errno
+ * (-EMFILE, -ENOMEM ...).
  */
 BERTH_MUST_USE int berth_choose(const struct berth_choose_spec *spec,
 				struct berth_choice *ret_choice, struct berth_err *err);

@@ -2,35 +2,44 @@
 /*
  * port/lease.c - one port, kept from everybody else by sockets that are bound to it
  *
- * Theory of operation. The kernel decides who gets a port in bind(2), and once more in listen(2): a TCP socket conflicts with
- * every other one on the same number whose address and interface overlap, unless both have SO_REUSEADDR and neither listens, or both
- * have SO_REUSEPORT and one user (inet_csk_bind_conflict). A lease plays this rule:
+ * Theory of operation. The kernel decides who gets a port in bind(2), and once more in listen(2): a
+ * TCP socket conflicts with every other one on the same number whose address and interface overlap,
+ * unless both have SO_REUSEADDR and neither listens, or both have SO_REUSEPORT and one user
+ * (inet_csk_bind_conflict). A lease plays this rule.
  *
- *  Holding     A pair of holders, 0.0.0.0 and [::] with IPV6_V6ONLY, both *without* SO_REUSEADDR, never listening: they conflict with
- *              everybody, on any address, and keep the number out of bind(0) and connect(). The pair instead of one dual-stack socket lets an
- *              owner of one family in while the other stays shut.
+ * Holding. A pair of holders, 0.0.0.0 and [::] with IPV6_V6ONLY, both *without* SO_REUSEADDR, never
+ * listening: they conflict with everybody, on any address, and keep the number out of bind(0) and
+ * connect(). A pair, and not one dual-stack socket, lets an owner of one family in while the other
+ * stays shut.
  *
- *  The bucket  The kernel keeps a short cut per number (tb->fastreuse, tb->fastreuseport), set by the first socket there and cleared by
- *              one without the option: while it stands, nobody's conflicts are looked at. So the first socket on a number
- *              must be one without SO_REUSEADDR. In TIME_WAIT such a bind fails; then a dummy on 127.255.255.254 (an address that
- *              nobody's TIME_WAIT has) clears the short cut, and the holders are bound with the option and have it taken off.
- *              SO_REUSEPORT on an owner would open the number for every program of its user for as long as the bucket lives: it is
- *              taken off before the owner is bound.
+ * The bucket. The kernel keeps a short cut per number (tb->fastreuse, tb->fastreuseport), set by
+ * the first socket there and cleared by one without the option: while it stands, nobody's conflicts
+ * are looked at. So the first socket on a number must be one without SO_REUSEADDR. In TIME_WAIT
+ * such a bind fails; then a dummy on 127.255.255.254 (an address that nobody's TIME_WAIT has)
+ * clears the short cut, and the holders are bound with the option and have it taken off.
+ * SO_REUSEPORT on an owner would open the number for every program of its user for as long as the
+ * bucket lives: it is taken off before the owner is bound.
  *
- *  Handing over (berth_lease_bind, _listen), without privileges: SO_REUSEADDR is switched on at the holders in the way and at the
- *              owner, the owner is bound, both are switched off. An open moment of a few microseconds: a stranger with
- *              SO_REUSEADDR can slip in. For an owner on the wildcard address the holder is then closed, so that nothing needs a second opening at
- *              listen(); whether a stranger is there is asked by listen(0) and shutdown() on the exclusive owner, which leaves the port
- *              bound. For an owner on one address the wildcard holder stays, and opens once more for listen().
- *              With CAP_NET_RAW there is no open moment: sockets bound to two different interfaces don't conflict, so owner and
- *              holder get the indexes of two interfaces that don't exist, for the duration of the call. Of an IPv6 address the kernel
- *              wants the interface to exist and to have it: loopback does; an owner on another single address takes the first way.
+ * Handing over (berth_lease_bind, _listen) without privileges. SO_REUSEADDR is switched on at the
+ * holders in the way and at the owner, the owner is bound, both are switched off: an open moment of
+ * a few microseconds, in which a stranger with SO_REUSEADDR can slip in. For an owner on the
+ * wildcard address the holder is then closed, so that nothing needs a second opening at listen();
+ * whether a stranger is there is asked by listen(0) and shutdown() on the exclusive owner, which
+ * leaves the port bound. For an owner on one address the wildcard holder stays, and opens once more
+ * for listen().
  *
- *  Afterwards  SO_REUSEADDR goes on at a listening owner: its connections inherit it, and their TIME_WAIT must not block the next
- *              start. Nobody gets in by that: a listening socket conflicts regardless.
+ * Handing over with CAP_NET_RAW. There is no open moment: sockets bound to two different interfaces
+ * don't conflict, so owner and holder get the indexes of two interfaces that don't exist, for the
+ * duration of the call. Of an IPv6 address the kernel wants the interface to exist and to have it:
+ * loopback does; an owner on another single address takes the first way.
  *
- *  The owner's end is its last close(), which nobody tells us. The duplicate keeps the port until the caller has noticed and calls
- *  berth_lease_reclaim(): shutdown() ends the listening, the port stays bound, and the former owner is the new holder.
+ * Afterwards. SO_REUSEADDR goes on at a listening owner: its connections inherit it, and their
+ * TIME_WAIT must not block the next start. Nobody gets in by that: a listening socket conflicts
+ * regardless.
+ *
+ * The owner's end is its last close(), which nobody tells us. The duplicate keeps the port until
+ * the caller has noticed and calls berth_lease_reclaim(): shutdown() ends the listening, the port
+ * stays bound, and the former owner is the new holder.
  */
 #include "port/lease.h"
 
@@ -40,7 +49,10 @@
 #include <string.h>
 #include <time.h>
 
-/* Two interface indexes that no machine has: they are handed out from 1 upwards, and 1 is loopback's in every namespace. */
+/*
+ * Two interface indexes that no machine has: they are handed out from 1 upwards, and 1 is
+ * loopback's in every namespace.
+ */
 enum {
 	INTERFACE_LOOPBACK = 1,
 	INTERFACE_OWNER = 0x7ffffff1,
@@ -65,15 +77,14 @@ static int set_interface(int fd, int index)
 
 struct berth_lease_means berth_lease_probe(void)
 {
-	struct berth_lease_means means = { 0 };
-	BERTH_AUTO_FD int fd4 = berth_sock_new(AF_INET, SOCK_STREAM, 0);
-	BERTH_AUTO_FD int fd6 = berth_sock_new(AF_INET6, SOCK_STREAM, 0);
-	struct berth_addr any6 = berth_addr_any(AF_INET6, 0);
+	BERTH_AUTO_FD int fd = berth_sock_new(AF_INET6, SOCK_STREAM, 0);
+	struct berth_lease_means means = { .ipv6 = fd >= 0 };
 
-	/* With IPv6 switched off by sysctl the socket exists, but nothing can be bound. */
-	means.ipv6 = fd6 >= 0 && berth_sock_bind(fd6, &any6) == 0;
+	if (fd < 0)
+		fd = berth_sock_new(AF_INET, SOCK_STREAM, 0);
 	/* Setting an index needs no right since 5.7; taking it off again does (CAP_NET_RAW). */
-	means.interfaces = fd4 >= 0 && set_interface(fd4, INTERFACE_HOLDER) == 0 && set_interface(fd4, 0) == 0;
+	means.interfaces =
+		fd >= 0 && set_interface(fd, INTERFACE_HOLDER) == 0 && set_interface(fd, 0) == 0;
 	return means;
 }
 
@@ -225,7 +236,8 @@ int berth_lease_take_any(struct berth_lease *lease)
 		if (r < 0)
 			return r;
 		if (lease->means.ipv6)
-			r = bind_holder(AF_INET6, lease->type, berth_addr_port(&addr), false, &lease->holder6);
+			r = bind_holder(AF_INET6, lease->type, berth_addr_port(&addr), false,
+					&lease->holder6);
 		if (r == 0) {
 			lease->holder4 = berth_fd_steal(&fd);
 			lease->port = berth_addr_port(&addr);
@@ -239,7 +251,8 @@ static unsigned int families_of(const struct berth_addr *addr, bool v6only)
 {
 	if (addr->sa.sa_family == AF_INET || berth_addr_is_v4mapped(addr))
 		return BERTH_LEASE_V4;
-	return berth_addr_is_any(addr) && !v6only ? BERTH_LEASE_V4 | BERTH_LEASE_V6 : BERTH_LEASE_V6;
+	return berth_addr_is_any(addr) && !v6only ? BERTH_LEASE_V4 | BERTH_LEASE_V6
+						  : BERTH_LEASE_V6;
 }
 
 struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint64_t inode)
@@ -250,7 +263,8 @@ struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint
 	return NULL;
 }
 
-struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease, const struct berth_addr *addr, bool v6only)
+struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease,
+						    const struct berth_addr *addr, bool v6only)
 {
 	unsigned int families = families_of(addr, v6only);
 	bool wildcard = berth_addr_is_any(addr);
@@ -289,17 +303,22 @@ static size_t holders_of(const struct berth_lease *lease, unsigned int families,
 }
 
 /*
- * Two ways to let @fd pass its holders for the time of one call: the index that it gets meanwhile, or 0 for SO_REUSEADDR. Of an IPv6
- * address that is not the wildcard, the kernel asks that the interface exists and has the address.
+ * Two ways to let @fd pass its holders for the time of one call: the index that it gets meanwhile,
+ * or 0 for SO_REUSEADDR. Of an IPv6 address that is not the wildcard, the kernel asks that the
+ * interface exists and has the address.
  */
 static int interface_for(const struct berth_lease *lease, int fd, const struct berth_addr *addr)
 {
-	/* An owner that asked for an interface of its own keeps it; MPTCP passes the option on too late. */
+	/*
+	 * An owner that asked for an interface of its own keeps it; MPTCP passes the option on too
+	 * late.
+	 */
 	if (!lease->means.interfaces || lease->soft ||
 	    berth_sock_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP ||
 	    berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX) != 0)
 		return 0;
-	if (addr->sa.sa_family == AF_INET || (berth_addr_is_any(addr) && !berth_addr_is_v4mapped(addr)))
+	if (addr->sa.sa_family == AF_INET ||
+	    (berth_addr_is_any(addr) && !berth_addr_is_v4mapped(addr)))
 		return INTERFACE_OWNER;
 	return berth_addr_is_loopback(addr) || berth_addr_is_any(addr) ? INTERFACE_LOOPBACK : 0;
 }
@@ -309,7 +328,8 @@ static void let_pass(const int *holders, size_t count, int fd, int interface)
 	int r = 0;
 
 	for (size_t i = 0; i < count; i++)
-		r |= interface ? set_interface(holders[i], INTERFACE_HOLDER) : set_reuse(holders[i], true);
+		r |= interface ? set_interface(holders[i], INTERFACE_HOLDER)
+			       : set_reuse(holders[i], true);
 	if (interface && count)
 		r |= set_interface(fd, interface);
 	/* Connections of the owner before, and their TIME_WAIT, are in the way without it. */
@@ -317,7 +337,8 @@ static void let_pass(const int *holders, size_t count, int fd, int interface)
 	(void)r; /* if one of them fails, so does the call that follows, and says why */
 }
 
-static void shut_again(const struct berth_lease *lease, const int *holders, size_t count, int fd, int interface)
+static void shut_again(const struct berth_lease *lease, const int *holders, size_t count, int fd,
+		       int interface)
 {
 	int r = 0;
 
@@ -343,10 +364,11 @@ static int ask_for_stranger(int fd, bool reuse)
 }
 
 /*
- * Did a stranger slip in? Asked of the exclusive owner. One that binds and closes in a loop is gone within microseconds, and then nobody
- * can follow it. One that stays is met again in listen(). The connections of the owner before answer like a stranger, but give way to
- * SO_REUSEADDR, which a listener does not: asked that way once, at the second try, since it opens the port for a moment. MPTCP sockets
- * don't survive being asked.
+ * Did a stranger slip in? Asked of the exclusive owner. One that binds and closes in a loop is gone
+ * within microseconds, and then nobody can follow it. One that stays is met again in listen(). The
+ * connections of the owner before answer like a stranger, but give way to SO_REUSEADDR, which a
+ * listener does not: asked that way once, at the second try, since it opens the port for a moment.
+ * MPTCP sockets don't survive being asked.
  */
 static void wait_for_stranger(int fd)
 {
@@ -369,8 +391,9 @@ static bool is_one_socket(const struct berth_lease *lease)
 }
 
 /*
- * A holder for the family that a dual-stack one is about to leave. Both have SO_REUSEADDR meanwhile: the connections of the owner
- * before would be in the way of a plain bind(). If it fails, a stranger was faster and that family is his.
+ * A holder for the family that a dual-stack one is about to leave. Both have SO_REUSEADDR
+ * meanwhile: the connections of the owner before would be in the way of a plain bind(). If it
+ * fails, a stranger was faster and that family is his.
  */
 static void refill_holder(struct berth_lease *lease, int family)
 {
@@ -425,7 +448,8 @@ static void restore_options(int fd, struct owner_options options)
 
 int berth_lease_bind(struct berth_lease *lease, int fd, const struct berth_addr *addr)
 {
-	bool v6only = addr->sa.sa_family == AF_INET6 && berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+	bool v6only =
+		addr->sa.sa_family == AF_INET6 && berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
 	struct berth_lease_owner *owner = free_owner(lease);
 	struct berth_addr target = *addr;
 	struct owner_options options;
@@ -460,7 +484,9 @@ int berth_lease_bind(struct berth_lease *lease, int fd, const struct berth_addr 
 	if (r < 0) {
 		restore_options(fd, options);
 		/* Nothing of the service is there: so it was a stranger in the open moment. */
-		return r == -EADDRINUSE && !berth_lease_find_conflict(lease, addr, v6only) ? BERTH_LEASE_E_TAKEN : r;
+		return r == -EADDRINUSE && !berth_lease_find_conflict(lease, addr, v6only)
+			       ? BERTH_LEASE_E_TAKEN
+			       : r;
 	}
 	if (replaces) {
 		close_holders(lease, families);
@@ -496,7 +522,10 @@ int berth_lease_listen(struct berth_lease *lease, int fd, int backlog)
 	if (count)
 		let_pass(holders, count, fd, interface);
 	r = berth_sock_listen(fd, backlog);
-	/* A stranger who is bound but does not listen gives way to whoever listens first, if both have SO_REUSEADDR. */
+	/*
+	 * A stranger who is bound but does not listen gives way to whoever listens first, if both
+	 * have SO_REUSEADDR.
+	 */
 	if (r == -EADDRINUSE && !count && set_reuse(fd, true) == 0)
 		r = berth_sock_listen(fd, backlog);
 	if (count)
@@ -518,8 +547,9 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 		shutdown(owner->fd, SHUT_RDWR);
 	owner->listening = false;
 	/*
-	 * A wildcard owner takes the place of the holders it had replaced. A dual-stack one stands in both families: it goes
-	 * into holder4 and holder6 as two descriptors of one socket, each closed and switched for itself.
+	 * A wildcard owner takes the place of the holders it had replaced. A dual-stack one stands
+	 * in both families: it goes into holder4 and holder6 as two descriptors of one socket, each
+	 * closed and switched for itself.
 	 */
 	if (owner->wildcard && *holder < 0 && set_reuse(owner->fd, lease->soft) == 0) {
 		if (owner->families == (BERTH_LEASE_V4 | BERTH_LEASE_V6) && lease->holder6 < 0)
@@ -580,5 +610,6 @@ static bool is_bindable_in(int family, int type, uint16_t port)
 
 bool berth_lease_is_bindable(uint16_t port, int type, struct berth_lease_means means)
 {
-	return is_bindable_in(AF_INET, type, port) && (!means.ipv6 || is_bindable_in(AF_INET6, type, port));
+	return is_bindable_in(AF_INET, type, port) &&
+	       (!means.ipv6 || is_bindable_in(AF_INET6, type, port));
 }

@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BERTH_LEASE_OWNERS_MAX = 8 };
+enum {
+	BERTH_LEASE_OWNERS_MAX = 8
+};
 
 /*
- * A socket of the service that is bound to the leased port. We hold a duplicate, so that the port is not open to
- * others in the moment between its last close() and our noticing; see berth_lease_reclaim().
+ * A socket of the service that is bound to the leased port. We hold a duplicate, so that the port
+ * is not open to others in the moment between its last close() and our noticing; see
+ * berth_lease_reclaim().
  */
 struct berth_lease_owner {
 	int fd; /* our duplicate, owned; -1: free slot */
@@ -21,7 +24,8 @@ struct berth_lease_owner {
 	unsigned int families; /* BERTH_LEASE_V4 | BERTH_LEASE_V6: whose ports it takes */
 	bool wildcard; /* it covers every address of its families: no holder is needed beside it */
 	bool listening;
-	bool reuseport; /* the service had asked for SO_REUSEPORT: a second socket of its gets this one */
+	bool reuseport; /* the service had asked for SO_REUSEPORT: a second socket of its gets this
+			   one */
 };
 
 enum {
@@ -32,17 +36,20 @@ enum {
 /* What we may do here, found once by berth_lease_probe() and passed to all that follows. */
 struct berth_lease_means {
 	bool ipv6; /* this machine has IPv6 sockets */
-	bool interfaces; /* we may switch SO_BINDTOIFINDEX off again (CAP_NET_RAW): no open moment at all */
+	bool interfaces; /* we may switch SO_BINDTOIFINDEX off again (CAP_NET_RAW): no open moment
+			    at all */
 };
 struct berth_lease_means berth_lease_probe(void);
 
 /*
  * Zero is not a lease: berth_lease_init() first. Fields are written by lease.c only.
  *
- *   HELD     holders in both families, nobody else gets in    -> bind: OWNED, release: gone
- *   OWNED    at least one owner; a holder wherever no owner is a wildcard
- *            (with means.interfaces: holders always stay)      -> reclaim: HELD, release: gone
- *   soft     holders let in whoever sets SO_REUSEADDR          (fact of an unreadable service: no way back)
+ *   HELD   holders in both families, nobody else gets in
+ *          -> bind: OWNED; release: gone
+ *   OWNED  at least one owner; a holder wherever no owner is a wildcard (with means.interfaces
+ *          holders always stay)
+ *          -> reclaim: HELD; release: gone
+ *   soft   the holders let in whoever sets SO_REUSEADDR: no way back
  */
 struct berth_lease {
 	uint16_t port; /* 0: not taken */
@@ -57,28 +64,35 @@ struct berth_lease {
 enum {
 	BERTH_LEASE_E_TAKEN = 1, /* somebody else has the port, or part of it */
 	BERTH_LEASE_E_DENIED, /* a privileged port (EACCES) */
-	BERTH_LEASE_E_FULL, /* more owners than a lease keeps: bind it as the kernel would, unkept */
+	BERTH_LEASE_E_FULL, /* more owners than a lease keeps: bind it as the kernel would, unkept
+			     */
 };
 
 void berth_lease_init(struct berth_lease *lease, struct berth_lease_means means, int type);
 
-/* Take @port in both families. 0, E_TAKEN, E_DENIED, -errno (-EMFILE ...). TIME_WAIT is no obstacle. */
+/*
+ * Take @port in both families. 0, E_TAKEN, E_DENIED, -errno (-EMFILE ...). TIME_WAIT is no
+ * obstacle.
+ */
 BERTH_MUST_USE int berth_lease_take(struct berth_lease *lease, uint16_t port);
 
 /* Take a number of the kernel's choice. 0, E_TAKEN (ephemeral range exhausted), -errno. */
 BERTH_MUST_USE int berth_lease_take_any(struct berth_lease *lease);
 
 /*
- * Answer the bind() of the service: bind its own socket @fd (borrowed) to @addr with the leased port; the port in @addr is ignored.
- * 0: done, an owner is recorded. E_TAKEN: a stranger slipped in, the lease is worth nothing any more: release it and try
- * the next number. E_FULL. -errno: what the kernel says to such a bind (-EADDRNOTAVAIL, -EINVAL ...; -EADDRINUSE where a live socket of
+ * Answer the bind() of the service: bind its own socket @fd (borrowed) to @addr with the leased
+ * port; the port in @addr is ignored. 0: done, an owner is recorded. E_TAKEN: a stranger slipped
+ * in, the lease is worth nothing any more: release it and try the next number. E_FULL. -errno: what
+ * the kernel says to such a bind (-EADDRNOTAVAIL, -EINVAL ...; -EADDRINUSE where a live socket of
  * the service itself is in the way); the socket is unbound and its options are as they were.
  */
-BERTH_MUST_USE int berth_lease_bind(struct berth_lease *lease, int fd, const struct berth_addr *addr);
+BERTH_MUST_USE int berth_lease_bind(struct berth_lease *lease, int fd,
+				    const struct berth_addr *addr);
 
 /*
- * Answer the listen() of the service on @fd, one of the owners (else -ENOENT). E_TAKEN: a stranger listens (possible only for an owner on
- * one address, without means.interfaces): try again later. -errno: as the kernel says.
+ * Answer the listen() of the service on @fd, one of the owners (else -ENOENT). E_TAKEN: a stranger
+ * listens (possible only for an owner on one address, without means.interfaces): try again later.
+ * -errno: as the kernel says.
  */
 BERTH_MUST_USE int berth_lease_listen(struct berth_lease *lease, int fd, int backlog);
 
@@ -86,32 +100,39 @@ BERTH_MUST_USE int berth_lease_listen(struct berth_lease *lease, int fd, int bac
 struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint64_t inode);
 
 /* An owner that takes @addr's place already; NULL: none. */
-struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease, const struct berth_addr *addr, bool v6only);
+struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease,
+						    const struct berth_addr *addr, bool v6only);
 
 /*
- * No process of the service holds @owner any more: it stops listening at once (waiting clients are reset) and its socket,
- * which never left the port, goes on as a holder.
+ * No process of the service holds @owner any more: it stops listening at once (waiting clients are
+ * reset) and its socket, which never left the port, goes on as a holder.
  */
 void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *owner);
 
-/* Close our duplicates only: the service's sockets are its own affair from here on (before a stop). Holders stay. */
+/*
+ * Close our duplicates only: the service's sockets are its own affair from here on (before a stop).
+ * Holders stay.
+ */
 void berth_lease_drop_owners(struct berth_lease *lease);
 
 /*
- * Let the port go to its owners alone: they are made exclusive, holders and duplicates are closed. The number stays in @lease; the lease
- * ends with the last close() of the service.
+ * Let the port go to its owners alone: they are made exclusive, holders and duplicates are closed.
+ * The number stays in @lease; the lease ends with the last close() of the service.
  */
 void berth_lease_leave(struct berth_lease *lease);
 
-/* Let in whoever sets SO_REUSEADDR: for a service whose calls we cannot answer, which must not meet our own holder. */
+/*
+ * Let in whoever sets SO_REUSEADDR: for a service whose calls we cannot answer, which must not meet
+ * our own holder.
+ */
 void berth_lease_soften(struct berth_lease *lease);
 
 /* Close everything; harmless on a lease that is not taken. */
 void berth_lease_release(struct berth_lease *lease);
 
 /*
- * One system call for the commonest refusal, for long ranges: a number whose wildcard address can't be bound even with SO_REUSEADDR
- * is taken for all. False says nothing: take it to know.
+ * One system call for the commonest refusal, for long ranges: a number whose wildcard address can't
+ * be bound even with SO_REUSEADDR is taken for all. False says nothing: take it to know.
  */
 struct berth_lease_prober {
 	int type;

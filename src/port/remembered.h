@@ -30,8 +30,9 @@ BERTH_MUST_USE int berth_remembered_save(int dir_fd, const char *key, const char
 					 const struct berth_remembered *memory);
 
 /*
- * Exactly the numbers remembered for another key with another root folder than @root, if that folder still exists
- * (stat(2)); files of folders that have gone are removed on the way. At most 1,000 files are read, the newest.
+ * Exactly the numbers remembered for another key with another root folder than @root, if that
+ * folder still exists (stat(2)); files of folders that have gone are removed on the way. At most
+ * 1,000 files are read, the newest.
  */
 BERTH_MUST_USE int berth_remembered_foreign(int dir_fd, const char *key, const char *root,
 					    struct berth_portset *ret_set);

@@ -29,38 +29,6 @@ enum {
 	SHORT_HASH = 7, /* as git prints it at least */
 };
 
-bool berth_name_is_valid(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len < BERTH_NAME_MAX && text[0] >= 'a' && text[0] <= 'z' &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
-void berth_name_from(const char *text, char ret_name[BERTH_NAME_MAX])
-{
-	char name[BERTH_NAME_MAX];
-	size_t len = 0;
-
-	for (; *text && len < sizeof(name) - 1; text++) {
-		char c = *text;
-
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		if (c >= 'a' && c <= 'z')
-			name[len++] = c;
-		/* A name begins with a letter: a number always means a port. */
-		else if (len && c >= '0' && c <= '9')
-			name[len++] = c;
-		else if (len && name[len - 1] != '-')
-			name[len++] = '-';
-	}
-	while (len && name[len - 1] == '-')
-		len--;
-	name[len] = '\0';
-	strcpy(ret_name, len ? name : "service");
-}
-
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');

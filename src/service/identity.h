@@ -3,13 +3,13 @@
 #pragma once
 
 #include "base/err.h"
+#include "service/name.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
 enum {
-	BERTH_NAME_MAX = 64, /* with NUL: [a-z][a-z0-9-]{0,62} */
-	BERTH_KEY_MAX = 40,
+	BERTH_KEY_MAX = 40
 };
 
 struct berth_identity {
@@ -43,11 +43,3 @@ struct berth_identity {
 BERTH_MUST_USE int berth_identity_load(const char *cwd, struct berth_identity *ret_identity,
 				       struct berth_err *err);
 void berth_identity_seal(struct berth_identity *identity);
-
-/* Does @text match [a-z][a-z0-9-]{0,62}? */
-bool berth_name_is_valid(const char *text);
-/*
- * Make a name of any text: lower case, runs of other characters to one '-', none at the ends, no
- * digits in front, cut; "service" if nothing is left.
- */
-void berth_name_from(const char *text, char ret_name[BERTH_NAME_MAX]);

@@ -2,7 +2,21 @@
 /* service/name.h - what to call a service without a name: rules over its command line */
 #pragma once
 
-#include "service/identity.h"
+#include "base/attr.h"
+
+#include <stdbool.h>
+
+enum {
+	BERTH_NAME_MAX = 64, /* with NUL: [a-z][a-z0-9-]{0,62} */
+};
+
+/* Does @text match [a-z][a-z0-9-]{0,62}? */
+bool berth_name_is_valid(const char *text);
+/*
+ * Make a name of any text: lower case, runs of other characters to one '-', none at the ends, no
+ * digits in front, cut; "service" if nothing is left.
+ */
+void berth_name_from(const char *text, char ret_name[BERTH_NAME_MAX]);
 
 /*
  * @package: the "name" of package.json in the working folder, or NULL; @folder: path or name of

@@ -47,7 +47,8 @@ void berth_steer_port_add_asked(struct berth_steer_port *port, uint16_t asked)
 		return;
 	if (port->asked_count == BERTH_STEER_ASKED_MAX) {
 		/* The first is the wish, which status shows. */
-		memmove(&port->asked[1], &port->asked[2], sizeof(port->asked[0]) * (BERTH_STEER_ASKED_MAX - 2));
+		memmove(&port->asked[1], &port->asked[2],
+			sizeof(port->asked[0]) * (BERTH_STEER_ASKED_MAX - 2));
 		port->asked_count--;
 	}
 	port->asked[port->asked_count++] = asked;
@@ -58,10 +59,14 @@ static bool means(const struct berth_steer_port *port, uint16_t number)
 	return port->given == number || berth_steer_port_is_asked(port, number);
 }
 
-/* A port that another number has claimed, and that a socket of the service still has, is not to be had. */
+/*
+ * A port that another number has claimed, and that a socket of the service still has, is not to be
+ * had.
+ */
 static bool is_occupied_by_other(const struct berth_steer_port *port, uint16_t number)
 {
-	return port->live && port->claimed && port->claimed != number && port->claimed != port->given;
+	return port->live && port->claimed && port->claimed != number &&
+	       port->claimed != port->given;
 }
 
 static struct berth_steer_verdict to_port(size_t index)
@@ -74,8 +79,12 @@ static struct berth_steer_verdict plain(enum berth_steer_action action)
 	return (struct berth_steer_verdict){ .action = action };
 }
 
-/* The best port that @number stands for: mapped, then claimed by that very number, then wished, then any. */
-static bool find_known(const struct berth_steer_view *view, uint16_t number, bool udp, size_t *ret_index)
+/*
+ * The best port that @number stands for: mapped, then claimed by that very number, then wished,
+ * then any.
+ */
+static bool find_known(const struct berth_steer_view *view, uint16_t number, bool udp,
+		       size_t *ret_index)
 {
 	int best = 0;
 
@@ -85,10 +94,10 @@ static bool find_known(const struct berth_steer_view *view, uint16_t number, boo
 
 		if (!means(port, number) || port->udp != udp)
 			continue;
-		rank = port->mapped		? 4 :
-		       port->claimed == number	? 3 :
-		       port->asked_count && port->asked[0] == number ? 2 :
-						  1;
+		rank = port->mapped				       ? 4
+		       : port->claimed == number		       ? 3
+		       : port->asked_count && port->asked[0] == number ? 2
+								       : 1;
 		if (rank > best) {
 			best = rank;
 			*ret_index = i;
@@ -102,7 +111,8 @@ static bool find_unclaimed(const struct berth_steer_view *view, size_t *ret_inde
 	for (size_t i = 0; i < view->count; i++) {
 		const struct berth_steer_port *port = &view->ports[i];
 
-		if (port->kind == BERTH_STEER_DECLARED && !port->udp && !port->mapped && !port->claimed) {
+		if (port->kind == BERTH_STEER_DECLARED && !port->udp && !port->mapped &&
+		    !port->claimed) {
 			*ret_index = i;
 			return true;
 		}
@@ -110,19 +120,25 @@ static bool find_unclaimed(const struct berth_steer_view *view, size_t *ret_inde
 	return false;
 }
 
-/* UDP has no listen(), and sockets that mean to share can't be kept from anybody: only numbers that we know are moved. */
-static struct berth_steer_verdict decide_udp(const struct berth_steer_view *view, const struct berth_steer_bind *bind)
+/*
+ * UDP has no listen(), and sockets that mean to share can't be kept from anybody: only numbers that
+ * we know are moved.
+ */
+static struct berth_steer_verdict decide_udp(const struct berth_steer_view *view,
+					     const struct berth_steer_bind *bind)
 {
 	size_t index;
 
 	if (bind->multicast || bind->reuse)
 		return plain(BERTH_STEER_PASS);
-	if (find_known(view, bind->number, true, &index) || find_known(view, bind->number, false, &index))
+	if (find_known(view, bind->number, true, &index) ||
+	    find_known(view, bind->number, false, &index))
 		return to_port(index);
 	return plain(BERTH_STEER_PASS);
 }
 
-struct berth_steer_verdict berth_steer_decide_bind(const struct berth_steer_view *view, const struct berth_steer_bind *bind)
+struct berth_steer_verdict berth_steer_decide_bind(const struct berth_steer_view *view,
+						   const struct berth_steer_bind *bind)
 {
 	size_t index;
 
@@ -144,16 +160,19 @@ struct berth_steer_verdict berth_steer_decide_bind(const struct berth_steer_view
 	return plain(BERTH_STEER_NEW_EXTRA);
 }
 
-struct berth_steer_verdict berth_steer_decide_connect(const struct berth_steer_view *view, uint16_t number,
-						       bool loopback)
+struct berth_steer_verdict berth_steer_decide_connect(const struct berth_steer_view *view,
+						      uint16_t number, bool loopback)
 {
 	size_t index;
 
-	if (!loopback || !number || view->scope == BERTH_STEER_OFF || view->scope == BERTH_STEER_BIND)
+	if (!loopback || !number || view->scope == BERTH_STEER_OFF ||
+	    view->scope == BERTH_STEER_BIND)
 		return plain(BERTH_STEER_PASS);
 	if (find_known(view, number, false, &index))
 		return view->ports[index].given ? to_port(index) : plain(BERTH_STEER_REFUSE);
-	if (find_unclaimed(view, &index) && !view->ports[index].wished)
+	/* With declared ports only, no unknown number ever becomes the main one. */
+	if (view->scope != BERTH_STEER_ONLY_DECLARED && find_unclaimed(view, &index) &&
+	    !view->ports[index].wished)
 		return plain(BERTH_STEER_ASK);
 	return plain(BERTH_STEER_PASS);
 }

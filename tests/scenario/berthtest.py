@@ -46,6 +46,8 @@ ERROR_CODES = {"usage", "config", "not-found", "not-running", "already-running",
                "not-ready", "timeout", "refused", "denied", "unsupported", "internal"}
 
 root_and_user = pytest.mark.parametrize("who", ["root", "user"], indirect=True)
+each_containment = pytest.mark.parametrize(
+    "who, containment", [("root", "cgroup"), ("root", "subreaper"), ("user", "subreaper")], indirect=True)
 as_user = pytest.mark.parametrize("who", ["user"], indirect=True)
 
 
@@ -127,6 +129,16 @@ class Process:
             with open(f"/proc/{self.pid}/cmdline", "rb") as file:
                 return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
         return ""
+
+    @property
+    def doing(self):
+        """The system call it is in, and where the kernel waits for it."""
+        words = []
+        for name in ("syscall", "wchan"):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{self.pid}/{name}", encoding="ascii") as file:
+                    words.append(file.read().split(" ")[0].strip())
+        return "/".join(words)
 
     def __repr__(self):
         return f"{self.pid}({self.comm} {self.state} of {self.parent}: {self.command[:100]})"
@@ -479,10 +491,9 @@ class Victim:
 
     def command(self, line):
         """One command, one line of answer."""
-        wait_until(lambda: os.path.exists(self.control), f"control socket of {self.name}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(DEADLINE)
-            sock.connect(self.control)
+            wait_until(lambda: sock.connect_ex(self.control) == 0, f"control socket of {self.name}")
             sock.sendall(line.encode() + b"\n")
             return sock.makefile().readline().strip()
 
@@ -539,9 +550,12 @@ class World:
             "XDG_STATE_HOME": self.state,
             "XDG_CONFIG_HOME": self.config,
         }
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-            if name in os.environ:
-                self.env[name] = os.environ[name]
+        # A supervisor that a sanitizer ends has nobody to tell: it writes, and the end of the test reads.
+        self.reports = os.path.join(folder, "reports")
+        os.mkdir(self.reports)
+        os.chmod(self.reports, 0o1777)
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            self.env[name] = f"{os.environ.get(name, '')}:log_path={self.reports}/{name.lower()[:2]}".removeprefix(":")
 
     def give(self, path):
         if self.uid is not None:
@@ -601,8 +615,6 @@ class World:
             _ours.discard(popen.pid)
         result = Result(argv, popen.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
         assert check is None or result.code == check, f"expected exit {check}: {result}"
-        for word in ("AddressSanitizer", "runtime error:", "LeakSanitizer"):
-            assert word not in result.err, result
         return result
 
     def berth(self, *arguments, **options):
@@ -710,51 +722,64 @@ class World:
     def nothing_left(self, deadline=None):
         """Until no process of berth or of its services lives."""
         end = time.monotonic() + (DEADLINE if deadline is None else deadline * SLOW)
+        looks = 0
         while True:
             left = self.everything()
             for process in self.started:
                 process.popen.poll()
-            if not left:
+            looks = 0 if left else looks + 1
+            if looks == 3:
                 return
             if time.monotonic() > end:
                 pytest.fail(f"left behind: {left}")
             select.select([], [], [], 0.004)
+
+    def sanitizer_reports(self):
+        texts = []
+        for name in os.listdir(self.reports):
+            with open(os.path.join(self.reports, name), encoding="utf-8", errors="replace") as file:
+                texts.append(file.read()[:4000])
+        return "\n".join(texts)
 
     def end(self):
         """End all, the way a machine crash does to the supervisors: what then remains is berth's fault. Its list."""
         for sock in self.sockets:
             sock.close()
         strangers = [process.pid for process in self.started if not _is_berth_argv(process.argv)]
+        for pid in strangers:
+            kill(pid, signal.SIGSTOP)  # no further workers while we look
         for pid in [*strangers, *(p for pid in strangers for p in bare_descendants(pid))]:
             kill(pid)
-        table = descendants()
-        parents = {p.pid: p.parent for p in table}
-        berths = {p.pid for p in table if p.is_berth}
-        for pid in berths:
-            kill(pid, signal.SIGCONT)
-        supervisors = [pid for pid in berths if parents[pid] in berths]
-        for pid in supervisors or berths:
-            kill(pid)
+        berths = [process for process in descendants() if process.is_berth]
+        supervisors = [process for process in berths if process.comm.startswith("berth:")]
+        for process in berths:
+            if process.state == "T":
+                kill(process.pid, signal.SIGCONT)
+        for process in supervisors or berths:
+            kill(process.pid)
         for process in self.started:
             with contextlib.suppress(Exception):
                 process.pump()
             process.close()
-        end = time.monotonic() + 5 * SLOW
-        while descendants() and time.monotonic() < end:
-            for process in self.started:
-                process.popen.poll()
-            select.select([], [], [], 0.004)
-        left = descendants()
-        while descendants():
+        left = [f"{process!r} in {process.doing}" for process in self._drain(time.monotonic() + 5 * SLOW)]
+        while self._drain(time.monotonic() + 1):
             for process in descendants():
                 kill(process.pid)
-            for process in self.started:
-                process.popen.poll()
-            select.select([], [], [], 0.004)
         for process in self.started:
-            process.popen.poll()
             _ours.discard(process.pid)
         return left
+
+    def _drain(self, end):
+        """Until nothing lives below us, or @end; what does. An orphan on its way to us can be missed by one look."""
+        looks = 0
+        while True:
+            for process in self.started:
+                process.popen.poll()
+            left = descendants()
+            looks = 0 if left else looks + 1
+            if looks == 3 or (left and time.monotonic() > end):
+                return left
+            select.select([], [], [], 0.002)
 
 
 def _is_berth_argv(argv):

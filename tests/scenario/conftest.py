@@ -73,7 +73,13 @@ def who(request):
 
 
 @pytest.fixture
-def world(request, who, helper):
+def containment(request):
+    """ "subreaper" keeps berth from making a cgroup."""
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def world(request, who, containment, helper):
     if not os.access(berthtest.BERTH, os.X_OK):
         pytest.fail(f"no berth at {berthtest.BERTH}: build it, or set BERTH_BIN")
     if who == "user" and "BERTH_TEST_USERNS" in os.environ:
@@ -86,6 +92,8 @@ def world(request, who, helper):
     world = None
     try:
         world = berthtest.World(folder, uid, helper)
+        if containment == "subreaper":
+            world.env["BERTH_CONTAINMENT"] = "subreaper"
         yield world
     finally:
         left = world.end() if world else []
@@ -93,7 +101,10 @@ def world(request, who, helper):
         failed = getattr(request.node, "failed", False)
         if failed:
             show_logs(world)
+        reports = world.sanitizer_reports() if world else ""
         shutil.rmtree(folder, ignore_errors=True)
+        if reports:
+            pytest.fail(f"a sanitizer has found something:\n{reports}")
         if left and not failed:
             pytest.fail(f"left behind when the supervisor was killed at the end of the test: {left}")
 

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from berthtest import (BERTH, UNKNOWN, alive, answer, bindable, ids, kill, root_and_user, wait_gone, wait_until)
+from berthtest import (BERTH, UNKNOWN, alive, answer, bindable, each_containment, ids, kill, wait_gone, wait_until)
 
 KINDS = {
     "plain": (),
@@ -62,7 +62,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @ids("N6", "I4")
-@root_and_user
+@each_containment
 @each_kind
 def test_stop_returns_when_nothing_lives_and_the_port_is_bindable(world, kind):
     service = Service(world, kind)
@@ -73,7 +73,7 @@ def test_stop_returns_when_nothing_lives_and_the_port_is_bindable(world, kind):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_a_killed_supervisor_takes_all_with_it(world, kind):
     service = Service(world, kind)
@@ -83,7 +83,7 @@ def test_a_killed_supervisor_takes_all_with_it(world, kind):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_a_killed_front_in_the_foreground_takes_all_with_it(world, kind):
     """What the shell, an IDE or a test runner started, and kills with SIGKILL."""
@@ -94,7 +94,7 @@ def test_a_killed_front_in_the_foreground_takes_all_with_it(world, kind):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_a_killed_guardian_of_a_detached_service_is_said_and_stop_still_ends_all(world, kind):
     service = Service(world, kind)
@@ -108,7 +108,7 @@ def test_a_killed_guardian_of_a_detached_service_is_said_and_stop_still_ends_all
 
 
 @ids("N5", "I2")
-@root_and_user
+@each_containment
 @each_kind
 def test_both_killed_at_once_the_next_command_ends_what_is_left(world, kind):
     service = Service(world, kind)
@@ -121,7 +121,7 @@ def test_both_killed_at_once_the_next_command_ends_what_is_left(world, kind):
 
 
 @ids("N6")
-@root_and_user
+@each_containment
 @each_kind
 def test_two_stops_both_succeed(world, kind):
     service = Service(world, kind)
@@ -132,7 +132,7 @@ def test_two_stops_both_succeed(world, kind):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_a_closed_terminal_takes_all_with_it(world, kind):
     service = Service(world, kind, detached=False, terminal=True)
@@ -141,7 +141,7 @@ def test_a_closed_terminal_takes_all_with_it(world, kind):
 
 
 @ids("N12", "N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_the_end_of_the_owner_takes_all_with_it(world, kind):
     owner = world.spawn(["cat"], stdin=subprocess.PIPE)
@@ -153,7 +153,7 @@ def test_the_end_of_the_owner_takes_all_with_it(world, kind):
 
 
 @ids("N12", "N5")
-@root_and_user
+@each_containment
 @each_kind
 def test_the_end_of_its_time_takes_all_with_it(world, kind):
     service = Service(world, kind, "--ttl", "1s")
@@ -162,7 +162,7 @@ def test_the_end_of_its_time_takes_all_with_it(world, kind):
 
 
 @ids("N6")
-@root_and_user
+@each_containment
 def test_stop_frees_port_of_double_forked_daemon(world):
     """The command itself has ended long ago; the daemon is the service."""
     victim = world.victim()
@@ -175,7 +175,7 @@ def test_stop_frees_port_of_double_forked_daemon(world):
 
 
 @ids("N6")
-@root_and_user
+@each_containment
 def test_stop_returns_with_a_pipe_that_the_service_still_holds(world):
     """`berth run -d` in $(...) must not hang on what the service inherited."""
     victim = world.victim()
@@ -185,19 +185,20 @@ def test_stop_returns_with_a_pipe_that_the_service_still_holds(world):
 
 
 @ids("N5")
-@root_and_user
-def test_containment_is_told(world, who):
+@each_containment
+def test_containment_is_told(world, who, containment):
     service = Service(world, "plain")
-    containment = world.status("web")["containment"]
-    assert containment in ("subreaper", "cgroup")
-    if who == "root" and containment != "cgroup" and os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
-        pytest.fail("root on a unified hierarchy has a cgroup of its own")
+    told = world.status("web")["containment"]
+    if who == "user" or containment == "subreaper" or not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        assert told == "subreaper" or containment == "cgroup"
+    else:
+        assert told == "cgroup"  # root on a unified hierarchy
     world.berth("stop", "web")
     service.gone()
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 def test_a_stopped_service_is_ended_too(world):
     service = Service(world, "plain")
     kill(service.service["pid"], signal.SIGSTOP)
@@ -206,7 +207,7 @@ def test_a_stopped_service_is_ended_too(world):
 
 
 @ids("N6")
-@root_and_user
+@each_containment
 def test_a_stopped_supervisor_does_not_hang_stop(world):
     service = Service(world, "plain")
     kill(service.supervisor, signal.SIGSTOP)
@@ -215,7 +216,7 @@ def test_a_stopped_supervisor_does_not_hang_stop(world):
 
 
 @ids("N6")
-@root_and_user
+@each_containment
 def test_a_fork_bomb_of_fifty_daemons_is_ended(world):
     service = Service(world, "ignores TERM")
     for _ in range(50):
@@ -225,7 +226,7 @@ def test_a_fork_bomb_of_fifty_daemons_is_ended(world):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 def test_the_end_of_the_command_in_the_foreground_ends_what_it_left(world):
     result = world.berth("run", "--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & exit 5", check=5)
     assert not world.living(), result
@@ -233,7 +234,7 @@ def test_the_end_of_the_command_in_the_foreground_ends_what_it_left(world):
 
 
 @ids("N5")
-@root_and_user
+@each_containment
 def test_the_end_of_the_service_frees_the_port_without_a_stop(world):
     service = Service(world, "plain")
     kill(service.service["pid"])

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* unit/own-netns.h - a network namespace of its own, so that a test can bind fixed numbers and exhaust ranges */
+/*
+ * unit/own-netns.h - a network namespace of its own, so that a test can bind fixed numbers and
+ * exhaust ranges
+ */
 #pragma once
 
 #include <fcntl.h>
@@ -13,8 +16,8 @@
 #include <unistd.h>
 
 /*
- * Call first in main(), while there is one thread; each further call enters a fresh one. Loopback is up afterwards, in both
- * families.
+ * Call first in main(), while there is one thread; each further call enters a fresh one. Loopback
+ * is up afterwards, in both families.
  */
 static inline bool own_netns_enter(void)
 {

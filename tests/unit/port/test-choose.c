@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* unit/port/test-choose.c - wishes against a kernel where some numbers are taken */
 /*
- * In a network namespace of its own: numbers are fixed, and the holders that messages name are this very process.
+ * In a network namespace of its own: numbers are fixed, and the holders that messages name are this
+ * very process.
  */
 #include "port/choose.h"
 
@@ -302,6 +303,20 @@ static void another_folders_number_is_left_to_it_while_there_is_any_other(void *
 		END_ONE);
 }
 
+static void what_two_rounds_refuse_counts_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->spec.foreign = &f->foreign;
+	berth_portset_add(&f->foreign, (struct berth_range){ 5063, 5063 });
+	take(f, 5059, 5059);
+	take(f, 5062, 5063);
+	range(f, 5059, 5063);
+	assert_int_equal(choose(f), BERTH_CHOOSE_E_NO_PORT);
+	assert_int_equal(f->choice.tried, 5);
+	assert_non_null(strstr(f->err.msg, ": 3 are taken, 2 are reserved ("));
+}
+
 static void a_foreign_wish_is_told_even_among_many_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -366,6 +381,30 @@ static void a_strict_wish_is_that_number_or_an_error(void **state)
 	take(f, 5000, 5000);
 	assert_refused(f, "port 5000 is taken (ME)",
 		       "end what holds it, or leave out --strict for the next free number");
+}
+
+static void what_a_server_without_so_reuseaddr_left_is_named(void **state)
+{
+	struct berth_addr addr = berth_addr_loopback(AF_INET, 5000);
+	struct fixture *f = *state;
+	int client, server;
+	char byte;
+
+	f->wish.strict = true;
+	wish(f, "5000");
+	take(f, 5000, 5000);
+	client = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(client, &addr.sa, addr.len), 0);
+	server = accept4(f->taken[0], NULL, NULL, SOCK_CLOEXEC);
+	assert_true(server >= 0);
+	close(server);
+	assert_int_equal(read(client, &byte, 1), 0);
+	close(client);
+	close(f->taken[--f->taken_count]);
+	assert_int_equal(choose(f), BERTH_CHOOSE_E_NO_PORT);
+	assert_non_null(
+		strstr(f->err.msg, "port 5000 is taken (a closed connection to 127.0.0.1:"));
+	assert_non_null(strstr(f->err.msg, "in TIME_WAIT)"));
 }
 
 static void a_strict_reserved_wish_is_an_error(void **state)
@@ -483,9 +522,11 @@ static void the_kernel_is_asked_last(void **state)
 	/* 5060 and 5061 are closed to browsers, 5059 is another folder's. */
 	f->spec.foreign = &f->foreign;
 	berth_portset_add(&f->foreign, (struct berth_range){ 5059, 5059 });
-	assert_chosen(f, 5064, BERTH_PORT_ANY);
-	assert_int_equal(f->choice.reasons[0], BERTH_PORT_ANY);
-	berth_choice_release(&f->choice);
+	for (int i = 0; i < 8; i++) {
+		assert_chosen(f, 5064, BERTH_PORT_ANY);
+		assert_int_equal(f->choice.reasons[0], BERTH_PORT_ANY);
+		berth_choice_release(&f->choice);
+	}
 }
 
 static void a_deadline_stops_the_search_but_not_the_first_try(void **state)
@@ -554,12 +595,13 @@ static void nothing_leaks(void **state)
 	size_t before;
 
 	take(f, 5000, 5001);
+	take(f, 5010, 5011);
 	wish(f, "http=5000");
-	wish(f, "ws=5001/udp");
+	wish(f, "ws=5001");
 	before = open_fds();
-	assert_chosen(f, 5010, BERTH_PORT_TAKEN);
+	assert_chosen(f, 5020, BERTH_PORT_TAKEN);
 	berth_choice_release(&f->choice);
-	range(f, 5000, 5001);
+	range(f, 5000, 5019);
 	assert_int_equal(choose(f), BERTH_CHOOSE_E_NO_PORT);
 	assert_int_equal(open_fds(), before);
 }
@@ -603,11 +645,13 @@ int main(void)
 		CHOOSES(of_a_group_that_fails_nothing_is_kept),
 		CHOOSES(one_number_serves_tcp_and_udp),
 		CHOOSES(another_folders_number_is_left_to_it_while_there_is_any_other),
+		CHOOSES(what_two_rounds_refuse_counts_once),
 		CHOOSES(a_foreign_wish_is_told_even_among_many_refused),
 		CHOOSES(a_reserved_wish_is_passed_over),
 		CHOOSES(no_browser_comes_to_a_udp_port),
 		CHOOSES(a_named_number_may_be_privileged_if_we_are),
 		CHOOSES(a_strict_wish_is_that_number_or_an_error),
+		CHOOSES(what_a_server_without_so_reuseaddr_left_is_named),
 		CHOOSES(a_strict_reserved_wish_is_an_error),
 		CHOOSES(a_full_range_names_its_first_holders),
 		CHOOSES(the_kinds_of_refusal_are_told_apart),

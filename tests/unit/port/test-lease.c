@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* unit/port/test-lease.c - a leased port against every kind of thief, with real sockets */
 /*
- * Runs in a network namespace of its own, so that numbers are fixed and nobody else has them. Nearly everything is done
- * twice: by interface indexes (CAP_NET_RAW, which the owner of a namespace has) and without.
+ * Runs in a network namespace of its own, so that numbers are fixed and nobody else has them.
+ * Nearly everything is done twice: by interface indexes (CAP_NET_RAW, which the owner of a
+ * namespace has) and without.
+ *
+ * One long file, since every test goes through the same two tables: who wants to get in, and who is
+ * let in.
  */
 #include "port/lease.h"
 
@@ -82,9 +86,6 @@ static const struct berth_lease_means means[] = {
 	{ .ipv6 = true, .interfaces = true },
 	{ .ipv6 = true, .interfaces = false },
 };
-
-#define EACH_MEANS(m) \
-	(const struct berth_lease_means *m = means; m < means + BERTH_ARRAY_SIZE(means); m++)
 
 static struct berth_addr addr_of(const struct shape *shape, uint16_t port)
 {
@@ -238,48 +239,44 @@ static int owned(struct berth_lease *lease, const struct shape *owner)
 static void a_held_port_lets_nobody_in(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
 
-			assert_nobody_gets_in(SOCK_STREAM, "held", "nobody");
-			assert_false(berth_lease_is_bindable(PORT, SOCK_STREAM, *m));
-			berth_lease_release(&lease);
-			assert_everybody_gets_in("released", "nobody");
-			assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, *m));
-		}
+		assert_nobody_gets_in(SOCK_STREAM, "held", "nobody");
+		assert_false(berth_lease_is_bindable(PORT, SOCK_STREAM, means[way]));
+		berth_lease_release(&lease);
+		assert_everybody_gets_in("released", "nobody");
+		assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, means[way]));
+	}
 }
 
 static void an_owned_port_lets_nobody_in_from_bind_to_the_end(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
-				struct berth_lease lease = taken(*m, SOCK_STREAM);
-				const char *what = owners[i].what;
-				int fd = owned(&lease, &owners[i]);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
+			struct berth_lease lease = taken(means[way], SOCK_STREAM);
+			const char *what = owners[i].what;
+			int fd = owned(&lease, &owners[i]);
 
-				if (fd < 0) {
-					berth_lease_release(&lease);
-					continue;
-				}
-				assert_nobody_gets_in(SOCK_STREAM, "bound", what);
-				if (berth_lease_listen(&lease, fd, 16) != 0)
-					fail_msg("listen as %s (interfaces %d)", what,
-						 m->interfaces);
-				assert_nobody_gets_in(SOCK_STREAM, "listening", what);
-				assert_serves(fd, client_of(&owners[i]));
-				if (is_dual(&owners[i]))
-					assert_serves(fd, "127.0.0.1");
-				close(fd);
-				assert_nobody_gets_in(SOCK_STREAM, "closed", what);
+			if (fd < 0) {
 				berth_lease_release(&lease);
-				assert_everybody_gets_in("released", what);
+				continue;
 			}
+			assert_nobody_gets_in(SOCK_STREAM, "bound", what);
+			if (berth_lease_listen(&lease, fd, 16) != 0)
+				fail_msg("listen as %s (interfaces %d)", what,
+					 means[way].interfaces);
+			assert_nobody_gets_in(SOCK_STREAM, "listening", what);
+			assert_serves(fd, client_of(&owners[i]));
+			if (is_dual(&owners[i]))
+				assert_serves(fd, "127.0.0.1");
+			close(fd);
+			assert_nobody_gets_in(SOCK_STREAM, "closed", what);
+			berth_lease_release(&lease);
+			assert_everybody_gets_in("released", what);
 		}
+	}
 }
 
 static void an_owner_on_an_interface_leaves_no_gap_beside_it(void **state)
@@ -288,28 +285,25 @@ static void an_owner_on_an_interface_leaves_no_gap_beside_it(void **state)
 	struct berth_addr addr = berth_addr_any(AF_INET, PORT);
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd = owned(&lease, &owner);
-			int thief = shaped(&thieves[0], SOCK_STREAM);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd = owned(&lease, &owner);
+		int thief = shaped(&thieves[0], SOCK_STREAM);
 
-			/* An index need not exist to be asked for. */
-			assert_int_equal(berth_sock_set(thief, SOL_SOCKET, SO_BINDTOIFINDEX, 4711),
-					 0);
-			assert_int_equal(berth_sock_set(thief, SOL_SOCKET, SO_REUSEADDR, 1), 0);
-			assert_int_equal(berth_sock_bind(thief, &addr), -EADDRINUSE);
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			assert_int_equal(berth_sock_bind(thief, &addr), -EADDRINUSE);
-			assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX),
-					 (int)if_nametoindex("lo"));
-			assert_nobody_gets_in(SOCK_STREAM, "listening", owner.what);
-			assert_serves(fd, "127.0.0.1");
-			close(thief);
-			close(fd);
-			berth_lease_release(&lease);
-		}
+		/* An index need not exist to be asked for. */
+		assert_int_equal(berth_sock_set(thief, SOL_SOCKET, SO_BINDTOIFINDEX, 4711), 0);
+		assert_int_equal(berth_sock_set(thief, SOL_SOCKET, SO_REUSEADDR, 1), 0);
+		assert_int_equal(berth_sock_bind(thief, &addr), -EADDRINUSE);
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		assert_int_equal(berth_sock_bind(thief, &addr), -EADDRINUSE);
+		assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX),
+				 (int)if_nametoindex("lo"));
+		assert_nobody_gets_in(SOCK_STREAM, "listening", owner.what);
+		assert_serves(fd, "127.0.0.1");
+		close(thief);
+		close(fd);
+		berth_lease_release(&lease);
+	}
 }
 
 static void an_owner_on_an_ipv6_address_of_its_own_serves(void **state)
@@ -326,19 +320,20 @@ static void an_owner_on_an_ipv6_address_of_its_own_serves(void **state)
 	(void)state;
 	assert_int_equal(ioctl(control, SIOCSIFADDR, &request), 0);
 	close(control);
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd = owned(&lease, &owner);
+	/* The kernel takes note of it a moment later. */
+	while (try_to_steal(&owner, SOCK_STREAM, PORT) == -EADDRNOTAVAIL)
+		sched_yield();
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd = owned(&lease, &owner);
 
-			assert_nobody_gets_in(SOCK_STREAM, "bound", owner.what);
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			assert_nobody_gets_in(SOCK_STREAM, "listening", owner.what);
-			assert_serves(fd, "fd00::5");
-			close(fd);
-			berth_lease_release(&lease);
-		}
+		assert_nobody_gets_in(SOCK_STREAM, "bound", owner.what);
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		assert_nobody_gets_in(SOCK_STREAM, "listening", owner.what);
+		assert_serves(fd, "fd00::5");
+		close(fd);
+		berth_lease_release(&lease);
+	}
 }
 
 static void two_owners_share_a_lease(void **state)
@@ -352,25 +347,22 @@ static void two_owners_share_a_lease(void **state)
 	};
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(pairs); i++) {
-				struct berth_lease lease = taken(*m, SOCK_STREAM);
-				int a = owned(&lease, &pairs[i][0]),
-				    b = owned(&lease, &pairs[i][1]);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(pairs); i++) {
+			struct berth_lease lease = taken(means[way], SOCK_STREAM);
+			int a = owned(&lease, &pairs[i][0]), b = owned(&lease, &pairs[i][1]);
 
-				assert_nobody_gets_in(SOCK_STREAM, "bound", pairs[i][1].what);
-				assert_int_equal(berth_lease_listen(&lease, a, 16), 0);
-				assert_int_equal(berth_lease_listen(&lease, b, 16), 0);
-				assert_nobody_gets_in(SOCK_STREAM, "listening", pairs[i][1].what);
-				assert_serves(a, client_of(&pairs[i][0]));
-				assert_serves(b, client_of(&pairs[i][1]));
-				close(a);
-				close(b);
-				berth_lease_release(&lease);
-			}
+			assert_nobody_gets_in(SOCK_STREAM, "bound", pairs[i][1].what);
+			assert_int_equal(berth_lease_listen(&lease, a, 16), 0);
+			assert_int_equal(berth_lease_listen(&lease, b, 16), 0);
+			assert_nobody_gets_in(SOCK_STREAM, "listening", pairs[i][1].what);
+			assert_serves(a, client_of(&pairs[i][0]));
+			assert_serves(b, client_of(&pairs[i][1]));
+			close(a);
+			close(b);
+			berth_lease_release(&lease);
 		}
+	}
 }
 
 static struct berth_lease_owner *owner_of(struct berth_lease *lease, int fd)
@@ -381,50 +373,49 @@ static struct berth_lease_owner *owner_of(struct berth_lease *lease, int fd)
 	return owner;
 }
 
-/* Every kind of owner after every other one, with connections of the first left behind in each state. */
+/*
+ * Every kind of owner after every other one, with connections of the first left behind in each
+ * state.
+ */
 static void a_reclaimed_port_takes_any_next_owner(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t k = 0; k < BERTH_ARRAY_SIZE(owners) * BERTH_ARRAY_SIZE(owners);
-			     k++) {
-				const struct shape *a = &owners[k / BERTH_ARRAY_SIZE(owners)];
-				const struct shape *b = &owners[k % BERTH_ARRAY_SIZE(owners)];
-				struct berth_lease lease = taken(*m, SOCK_STREAM);
-				struct berth_lease_owner *owner;
-				int server, client, fd = owned(&lease, a), next;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t k = 0; k < BERTH_ARRAY_SIZE(owners) * BERTH_ARRAY_SIZE(owners); k++) {
+			const struct shape *a = &owners[k / BERTH_ARRAY_SIZE(owners)];
+			const struct shape *b = &owners[k % BERTH_ARRAY_SIZE(owners)];
+			struct berth_lease lease = taken(means[way], SOCK_STREAM);
+			struct berth_lease_owner *owner;
+			int server, client, fd = owned(&lease, a), next;
 
-				if (fd < 0) {
-					berth_lease_release(&lease);
-					continue;
-				}
-				assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-				client = serve(fd, client_of(a), &server);
-				leave_time_wait(fd, client_of(a));
-				owner = owner_of(&lease, fd);
-				close(fd);
-				berth_lease_reclaim(&lease, owner);
-				assert_nobody_gets_in(SOCK_STREAM, "reclaimed", a->what);
-
-				next = owned(&lease, b);
-				if (next >= 0) {
-					assert_nobody_gets_in(SOCK_STREAM, "bound again", b->what);
-					if (berth_lease_listen(&lease, next, 16) != 0)
-						fail_msg("listen as %s after %s", b->what, a->what);
-					assert_nobody_gets_in(SOCK_STREAM, "listening again",
-							      b->what);
-					assert_serves(next, client_of(b));
-					if (is_dual(b))
-						assert_serves(next, "127.0.0.1");
-					close(next);
-				}
-				close(server);
-				close(client);
+			if (fd < 0) {
 				berth_lease_release(&lease);
+				continue;
 			}
+			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+			client = serve(fd, client_of(a), &server);
+			leave_time_wait(fd, client_of(a));
+			owner = owner_of(&lease, fd);
+			close(fd);
+			berth_lease_reclaim(&lease, owner);
+			assert_nobody_gets_in(SOCK_STREAM, "reclaimed", a->what);
+
+			next = owned(&lease, b);
+			if (next >= 0) {
+				assert_nobody_gets_in(SOCK_STREAM, "bound again", b->what);
+				if (berth_lease_listen(&lease, next, 16) != 0)
+					fail_msg("listen as %s after %s", b->what, a->what);
+				assert_nobody_gets_in(SOCK_STREAM, "listening again", b->what);
+				assert_serves(next, client_of(b));
+				if (is_dual(b))
+					assert_serves(next, "127.0.0.1");
+				close(next);
+			}
+			close(server);
+			close(client);
+			berth_lease_release(&lease);
 		}
+	}
 }
 
 static void a_reclaimed_port_refuses_clients(void **state)
@@ -432,22 +423,20 @@ static void a_reclaimed_port_refuses_clients(void **state)
 	struct berth_addr addr = berth_addr_loopback(AF_INET, PORT);
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			const struct shape dual = { "dual-stack", AF_INET6 };
-			int fd = owned(&lease, &dual), client = shaped(&thieves[0], SOCK_STREAM);
-			struct berth_lease_owner *owner = owner_of(&lease, fd);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		const struct shape dual = { "dual-stack", AF_INET6 };
+		int fd = owned(&lease, &dual), client = shaped(&thieves[0], SOCK_STREAM);
+		struct berth_lease_owner *owner = owner_of(&lease, fd);
 
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			close(fd);
-			berth_lease_reclaim(&lease, owner);
-			assert_int_equal(connect(client, &addr.sa, addr.len), -1);
-			assert_int_equal(errno, ECONNREFUSED);
-			close(client);
-			berth_lease_release(&lease);
-		}
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		close(fd);
+		berth_lease_reclaim(&lease, owner);
+		assert_int_equal(connect(client, &addr.sa, addr.len), -1);
+		assert_int_equal(errno, ECONNREFUSED);
+		close(client);
+		berth_lease_release(&lease);
+	}
 }
 
 static void time_wait_is_no_obstacle(void **state)
@@ -460,112 +449,109 @@ static void time_wait_is_no_obstacle(void **state)
 	};
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(former); i++) {
-				struct berth_addr addr = addr_of(&former[i], PORT);
-				struct berth_lease lease;
-				int fd, next;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(former); i++) {
+			struct berth_addr addr = addr_of(&former[i], PORT);
+			struct berth_lease lease;
+			int fd, next;
 
-				/* What the round before has left would be in the way for a minute. */
-				assert_true(own_netns_enter());
-				fd = shaped(&former[i], SOCK_STREAM);
-				/* Whoever bound without SO_REUSEADDR leaves a TIME_WAIT that blocks everybody for a minute. */
-				assert_int_equal(berth_sock_bind(fd, &addr), 0);
-				assert_int_equal(berth_sock_listen(fd, 16), 0);
-				assert_int_equal(berth_sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1),
-						 0);
-				leave_time_wait(fd, client_of(&former[i]));
-				close(fd);
-				assert_int_equal(
-					try_to_steal(&thieves[i == 1 ? 9 : 0], SOCK_STREAM, PORT),
-					-EADDRINUSE);
-				assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, *m));
+			/*
+			 * What the round before has left would be in the way for a minute.
+			 */
+			assert_true(own_netns_enter());
+			fd = shaped(&former[i], SOCK_STREAM);
+			/*
+			 * Whoever bound without SO_REUSEADDR leaves a TIME_WAIT that blocks
+			 * everybody for a minute.
+			 */
+			assert_int_equal(berth_sock_bind(fd, &addr), 0);
+			assert_int_equal(berth_sock_listen(fd, 16), 0);
+			assert_int_equal(berth_sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1), 0);
+			leave_time_wait(fd, client_of(&former[i]));
+			close(fd);
+			assert_int_equal(try_to_steal(&thieves[i == 1 ? 9 : 0], SOCK_STREAM, PORT),
+					 -EADDRINUSE);
+			assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, means[way]));
 
-				lease = taken(*m, SOCK_STREAM);
-				assert_nobody_gets_in(SOCK_STREAM, "held over TIME_WAIT",
-						      former[i].what);
-				next = owned(
-					&lease,
-					&owners[7]); /* dual-stack, without SO_REUSEADDR of its own */
-				assert_nobody_gets_in(SOCK_STREAM, "bound over TIME_WAIT",
-						      former[i].what);
-				assert_int_equal(berth_lease_listen(&lease, next, 16), 0);
-				assert_nobody_gets_in(SOCK_STREAM, "listening over TIME_WAIT",
-						      former[i].what);
-				assert_serves(next, "127.0.0.1");
-				close(next);
-				berth_lease_release(&lease);
-			}
+			lease = taken(means[way], SOCK_STREAM);
+			assert_nobody_gets_in(SOCK_STREAM, "held over TIME_WAIT", former[i].what);
+			/* Dual-stack, without SO_REUSEADDR of its own. */
+			next = owned(&lease, &owners[7]);
+			assert_nobody_gets_in(SOCK_STREAM, "bound over TIME_WAIT", former[i].what);
+			assert_int_equal(berth_lease_listen(&lease, next, 16), 0);
+			assert_nobody_gets_in(SOCK_STREAM, "listening over TIME_WAIT",
+					      former[i].what);
+			assert_serves(next, "127.0.0.1");
+			close(next);
+			berth_lease_release(&lease);
 		}
+	}
 }
 
 /* Nothing of ours in TIME_WAIT may keep the next program off, which is not ours. */
 static void an_owner_leaves_the_port_bindable(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
-				struct berth_lease lease = taken(*m, SOCK_STREAM);
-				int fd = owned(&lease, &owners[i]);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
+			struct berth_lease lease;
+			int fd;
 
-				if (fd >= 0) {
-					assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-					leave_time_wait(fd, client_of(&owners[i]));
-					close(fd);
-				}
-				berth_lease_release(&lease);
-				if (!berth_lease_is_bindable(PORT, SOCK_STREAM, *m))
-					fail_msg("%s left the port blocked", owners[i].what);
+			/* What the one before has left would change how this one is bound. */
+			assert_true(own_netns_enter());
+			lease = taken(means[way], SOCK_STREAM);
+			fd = owned(&lease, &owners[i]);
+			if (fd >= 0) {
+				assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+				leave_time_wait(fd, client_of(&owners[i]));
+				close(fd);
 			}
+			berth_lease_release(&lease);
+			if (!berth_lease_is_bindable(PORT, SOCK_STREAM, means[way]))
+				fail_msg("%s left the port blocked", owners[i].what);
 		}
+	}
 }
 
 static void a_port_in_use_is_not_taken(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(thieves); i++) {
-				for (int listening = 0; listening < 2; listening++) {
-					struct berth_addr addr = addr_of(&thieves[i], PORT);
-					int fd = shaped(&thieves[i], SOCK_STREAM);
-					struct berth_lease lease;
-					int r;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(thieves); i++) {
+			for (int listening = 0; listening < 2; listening++) {
+				struct berth_addr addr = addr_of(&thieves[i], PORT);
+				int fd = shaped(&thieves[i], SOCK_STREAM);
+				struct berth_lease lease;
+				int r;
 
-					if (fd < 0)
-						continue;
-					assert_int_equal(berth_sock_bind(fd, &addr), 0);
-					if (listening)
-						assert_int_equal(berth_sock_listen(fd, 16), 0);
-					berth_lease_init(&lease, *m, SOCK_STREAM);
-					r = berth_lease_take(&lease, PORT);
-					if (listening && r != BERTH_LEASE_E_TAKEN)
-						fail_msg("taken beside a listener: %s",
-							 thieves[i].what);
-					/*
-				 * One that is bound with SO_REUSEADDR and does not listen shuts out nobody who has it
-				 * too: then it is no holder, and whoever listens first wins.
-				 */
-					if (!listening && r != BERTH_LEASE_E_TAKEN &&
-					    !thieves[i].reuse)
-						fail_msg("taken beside a bound socket: %s",
-							 thieves[i].what);
-					if (r == BERTH_LEASE_E_TAKEN) {
-						assert_int_equal(lease.port, 0);
-						assert_int_equal(lease.holder4, -1);
-						assert_int_equal(lease.holder6, -1);
-					}
-					berth_lease_release(&lease);
-					close(fd);
-					assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, *m));
+				if (fd < 0)
+					continue;
+				assert_int_equal(berth_sock_bind(fd, &addr), 0);
+				if (listening)
+					assert_int_equal(berth_sock_listen(fd, 16), 0);
+				berth_lease_init(&lease, means[way], SOCK_STREAM);
+				r = berth_lease_take(&lease, PORT);
+				if (listening && r != BERTH_LEASE_E_TAKEN)
+					fail_msg("taken beside a listener: %s", thieves[i].what);
+				/*
+			 * One that is bound with SO_REUSEADDR and does not listen shuts out
+			 * nobody who has it too: then it is no holder, and whoever listens
+			 * first wins.
+			 */
+				if (!listening && r != BERTH_LEASE_E_TAKEN && !thieves[i].reuse)
+					fail_msg("taken beside a bound socket: %s",
+						 thieves[i].what);
+				if (r == BERTH_LEASE_E_TAKEN) {
+					assert_int_equal(lease.port, 0);
+					assert_int_equal(lease.holder4, -1);
+					assert_int_equal(lease.holder6, -1);
 				}
+				berth_lease_release(&lease);
+				close(fd);
+				assert_true(berth_lease_is_bindable(PORT, SOCK_STREAM, means[way]));
 			}
 		}
+	}
 }
 
 static void a_bind_that_the_kernel_refuses_leaves_everything_as_it_was(void **state)
@@ -575,34 +561,31 @@ static void a_bind_that_the_kernel_refuses_leaves_everything_as_it_was(void **st
 	struct berth_addr addr = addr_of(&elsewhere, PORT), any = berth_addr_any(AF_INET, PORT);
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd = shaped(&elsewhere, SOCK_STREAM),
-			    second = shaped(&elsewhere, SOCK_STREAM);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd = shaped(&elsewhere, SOCK_STREAM), second = shaped(&elsewhere, SOCK_STREAM);
 
-			assert_int_equal(berth_lease_bind(&lease, fd, &addr), -EADDRNOTAVAIL);
-			assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEADDR), 1);
-			assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEPORT), 1);
-			assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX), 0);
-			assert_int_equal(berth_sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 0), 0);
-			assert_int_equal(berth_lease_bind(&lease, fd, &addr), -EADDRNOTAVAIL);
-			assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEADDR), 0);
-			assert_nobody_gets_in(SOCK_STREAM, "refused", "elsewhere");
+		assert_int_equal(berth_lease_bind(&lease, fd, &addr), -EADDRNOTAVAIL);
+		assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEADDR), 1);
+		assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEPORT), 1);
+		assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX), 0);
+		assert_int_equal(berth_sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 0), 0);
+		assert_int_equal(berth_lease_bind(&lease, fd, &addr), -EADDRNOTAVAIL);
+		assert_int_equal(berth_sock_get(fd, SOL_SOCKET, SO_REUSEADDR), 0);
+		assert_nobody_gets_in(SOCK_STREAM, "refused", "elsewhere");
 
-			assert_int_equal(berth_lease_bind(&lease, fd, &any), 0);
-			assert_int_equal(berth_lease_bind(&lease, fd, &any), -EINVAL);
-			assert_int_equal(berth_lease_bind(&lease, second, &any), -EADDRINUSE);
-			assert_nobody_gets_in(SOCK_STREAM, "bound twice", "v4");
-			assert_int_equal(berth_lease_listen(&lease, second, 16), -ENOENT);
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			assert_int_equal(berth_lease_bind(&lease, second, &any), -EADDRINUSE);
-			assert_serves(fd, "127.0.0.1");
-			close(fd);
-			close(second);
-			berth_lease_release(&lease);
-		}
+		assert_int_equal(berth_lease_bind(&lease, fd, &any), 0);
+		assert_int_equal(berth_lease_bind(&lease, fd, &any), -EINVAL);
+		assert_int_equal(berth_lease_bind(&lease, second, &any), -EADDRINUSE);
+		assert_nobody_gets_in(SOCK_STREAM, "bound twice", "v4");
+		assert_int_equal(berth_lease_listen(&lease, second, 16), -ENOENT);
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		assert_int_equal(berth_lease_bind(&lease, second, &any), -EADDRINUSE);
+		assert_serves(fd, "127.0.0.1");
+		close(fd);
+		close(second);
+		berth_lease_release(&lease);
+	}
 }
 
 static void owners_are_found_by_inode_and_by_place(void **state)
@@ -647,21 +630,19 @@ static void a_full_lease_says_so(void **state)
 static void a_second_listen_changes_the_backlog(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd = owned(&lease, &owners[1]);
-			struct tcp_info info;
-			socklen_t len = sizeof(info);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd = owned(&lease, &owners[1]);
+		struct tcp_info info;
+		socklen_t len = sizeof(info);
 
-			assert_int_equal(berth_lease_listen(&lease, fd, 5), 0);
-			assert_int_equal(berth_lease_listen(&lease, fd, 77), 0);
-			assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-			assert_int_equal(info.tcpi_sacked, 77); /* of a listener: its backlog */
-			close(fd);
-			berth_lease_release(&lease);
-		}
+		assert_int_equal(berth_lease_listen(&lease, fd, 5), 0);
+		assert_int_equal(berth_lease_listen(&lease, fd, 77), 0);
+		assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+		assert_int_equal(info.tcpi_sacked, 77); /* of a listener: its backlog */
+		close(fd);
+		berth_lease_release(&lease);
+	}
 }
 
 static void the_kernel_never_gives_a_leased_number_away(void **state)
@@ -674,45 +655,42 @@ static void the_kernel_never_gives_a_leased_number_away(void **state)
 	assert_int_equal(berth_sock_bind(listener, &sink), 0);
 	assert_int_equal(berth_sock_listen(listener, 64), 0);
 	assert_true(own_netns_sysctl("ipv4/ip_local_port_range", "20000 20007"));
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
 
-			for (int by_connect = 0; by_connect < 2; by_connect++) {
-				int fds[8];
+		for (int by_connect = 0; by_connect < 2; by_connect++) {
+			int fds[8];
 
-				/* Eight numbers, one of them ours: the eighth program must fail. */
-				for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++) {
-					struct berth_addr got;
-					int r;
+			/* Eight numbers, one of them ours: the eighth program must fail. */
+			for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++) {
+				struct berth_addr got;
+				int r;
 
-					fds[i] = shaped(&owners[0], SOCK_STREAM);
-					if (by_connect)
-						r = connect(fds[i], &sink.sa, sink.len) < 0 ? -errno
-											    : 0;
-					else
-						r = berth_sock_bind(fds[i], &any);
-					if (i < 7) {
-						assert_int_equal(r, 0);
-						assert_int_equal(berth_sock_name(fds[i], &got), 0);
-						assert_int_not_equal(berth_addr_port(&got), PORT);
-					} else {
-						assert_int_equal(r, by_connect ? -EADDRNOTAVAIL
-									       : -EADDRINUSE);
-					}
-				}
-				for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++) {
-					struct linger reset = { .l_onoff = 1 };
-
-					assert_int_equal(setsockopt(fds[i], SOL_SOCKET, SO_LINGER,
-								    &reset, sizeof(reset)),
-							 0);
-					close(fds[i]);
+				fds[i] = shaped(&owners[0], SOCK_STREAM);
+				if (by_connect)
+					r = connect(fds[i], &sink.sa, sink.len) < 0 ? -errno : 0;
+				else
+					r = berth_sock_bind(fds[i], &any);
+				if (i < 7) {
+					assert_int_equal(r, 0);
+					assert_int_equal(berth_sock_name(fds[i], &got), 0);
+					assert_int_not_equal(berth_addr_port(&got), PORT);
+				} else {
+					assert_int_equal(r,
+							 by_connect ? -EADDRNOTAVAIL : -EADDRINUSE);
 				}
 			}
-			berth_lease_release(&lease);
+			for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++) {
+				struct linger reset = { .l_onoff = 1 };
+
+				assert_int_equal(setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset,
+							    sizeof(reset)),
+						 0);
+				close(fds[i]);
+			}
 		}
+		berth_lease_release(&lease);
+	}
 	assert_true(own_netns_sysctl("ipv4/ip_local_port_range", "32768 60999"));
 	close(listener);
 }
@@ -723,34 +701,35 @@ static void a_number_of_the_kernels_choice_is_free_in_both_families(void **state
 
 	(void)state;
 	assert_true(own_netns_sysctl("ipv4/ip_local_port_range", "20000 20007"));
-	for
-		EACH_MEANS(m)
-		{
-			/* One of the eight is taken in IPv6 only, which the pick for IPv4 can't see. */
-			struct berth_addr addr = addr_of(&thieves[9], PORT);
-			int other = shaped(&thieves[9], SOCK_STREAM);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		/*
+		 * One of the eight is taken in IPv6 only, which the pick for IPv4 can't
+		 * see.
+		 */
+		struct berth_addr addr = addr_of(&thieves[9], PORT);
+		int other = shaped(&thieves[9], SOCK_STREAM);
 
-			assert_int_equal(berth_sock_bind(other, &addr), 0);
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(leases); i++) {
-				int r;
+		assert_int_equal(berth_sock_bind(other, &addr), 0);
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(leases); i++) {
+			int r;
 
-				/* It draws by lot, a bounded number of times. */
-				do {
-					berth_lease_init(&leases[i], *m, SOCK_STREAM);
-					r = berth_lease_take_any(&leases[i]);
-				} while (r == BERTH_LEASE_E_TAKEN);
-				assert_int_equal(r, 0);
-				assert_in_range(leases[i].port, PORT + 1, PORT + 7);
-				for (size_t k = 0; k < i; k++)
-					assert_int_not_equal(leases[i].port, leases[k].port);
-			}
-			berth_lease_init(&last, *m, SOCK_STREAM);
-			assert_int_equal(berth_lease_take_any(&last), BERTH_LEASE_E_TAKEN);
-			assert_int_equal(last.port, 0);
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(leases); i++)
-				berth_lease_release(&leases[i]);
-			close(other);
+			/* It draws by lot, a bounded number of times. */
+			do {
+				berth_lease_init(&leases[i], means[way], SOCK_STREAM);
+				r = berth_lease_take_any(&leases[i]);
+			} while (r == BERTH_LEASE_E_TAKEN);
+			assert_int_equal(r, 0);
+			assert_in_range(leases[i].port, PORT + 1, PORT + 7);
+			for (size_t k = 0; k < i; k++)
+				assert_int_not_equal(leases[i].port, leases[k].port);
 		}
+		berth_lease_init(&last, means[way], SOCK_STREAM);
+		assert_int_equal(berth_lease_take_any(&last), BERTH_LEASE_E_TAKEN);
+		assert_int_equal(last.port, 0);
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(leases); i++)
+			berth_lease_release(&leases[i]);
+		close(other);
+	}
 	assert_true(own_netns_sysctl("ipv4/ip_local_port_range", "32768 60999"));
 }
 
@@ -804,43 +783,39 @@ static void a_privileged_port_is_denied(void **state)
 static void a_soft_lease_lets_in_who_has_so_reuseaddr(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd;
 
-			berth_lease_soften(&lease);
-			assert_int_equal(try_to_steal(&thieves[0], SOCK_STREAM, PORT), -EADDRINUSE);
-			assert_int_equal(try_to_steal(&thieves[1], SOCK_STREAM, PORT), 0);
-			assert_int_equal(try_to_steal(&thieves[13], SOCK_STREAM, PORT), 0);
-			fd = owned(&lease, &owners[8]);
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			assert_serves(fd, "127.0.0.1");
-			assert_serves(fd, "::1");
-			close(fd);
-			berth_lease_release(&lease);
-		}
+		berth_lease_soften(&lease);
+		assert_int_equal(try_to_steal(&thieves[0], SOCK_STREAM, PORT), -EADDRINUSE);
+		assert_int_equal(try_to_steal(&thieves[1], SOCK_STREAM, PORT), 0);
+		assert_int_equal(try_to_steal(&thieves[13], SOCK_STREAM, PORT), 0);
+		fd = owned(&lease, &owners[8]);
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		assert_serves(fd, "127.0.0.1");
+		assert_serves(fd, "::1");
+		close(fd);
+		berth_lease_release(&lease);
+	}
 }
 
 static void dropped_owners_are_the_services_own_affair(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			struct berth_lease lease = taken(*m, SOCK_STREAM);
-			int fd = owned(&lease, &owners[8]);
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		struct berth_lease lease = taken(means[way], SOCK_STREAM);
+		int fd = owned(&lease, &owners[8]);
 
-			assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
-			berth_lease_drop_owners(&lease);
-			assert_null(berth_lease_find_owner(&lease, berth_sock_inode(fd)));
-			assert_serves(fd, "::1");
-			close(fd);
-			berth_lease_release(&lease);
-			berth_lease_release(&lease);
-			assert_everybody_gets_in("dropped", "dual-stack");
-		}
+		assert_int_equal(berth_lease_listen(&lease, fd, 16), 0);
+		berth_lease_drop_owners(&lease);
+		assert_null(berth_lease_find_owner(&lease, berth_sock_inode(fd)));
+		assert_serves(fd, "::1");
+		close(fd);
+		berth_lease_release(&lease);
+		berth_lease_release(&lease);
+		assert_everybody_gets_in("dropped", "dual-stack");
+	}
 }
 
 static void a_machine_without_ipv6_has_one_holder(void **state)
@@ -864,15 +839,20 @@ static void a_machine_without_ipv6_has_one_holder(void **state)
 static void what_we_may_is_found_out(void **state)
 {
 	struct berth_lease_means found = berth_lease_probe();
+	struct berth_lease lease;
 
 	(void)state;
 	assert_true(found.ipv6);
 	assert_true(found.interfaces);
+	/* Without addresses [::] can still be bound, and so has to be held. */
 	assert_true(own_netns_sysctl("ipv6/conf/all/disable_ipv6", "1"));
 	found = berth_lease_probe();
-	assert_true(own_netns_sysctl("ipv6/conf/all/disable_ipv6", "0"));
-	/* Sockets on [::] go on working without any address. */
+	assert_true(found.ipv6);
 	assert_true(found.interfaces);
+	lease = taken(found, SOCK_STREAM);
+	assert_int_equal(try_to_steal(&thieves[10], SOCK_STREAM, PORT), -EADDRINUSE);
+	berth_lease_release(&lease);
+	assert_int_equal(try_to_steal(&thieves[10], SOCK_STREAM, PORT), 0);
 }
 
 static void assert_receives(int fd, const char *host)
@@ -894,30 +874,28 @@ static void assert_receives(int fd, const char *host)
 static void a_udp_port_is_kept_and_its_owner_hears(void **state)
 {
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
-				struct berth_lease lease = taken(*m, SOCK_DGRAM);
-				const char *what = owners[i].what;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(owners); i++) {
+			struct berth_lease lease = taken(means[way], SOCK_DGRAM);
+			const char *what = owners[i].what;
 
-				/* Twice: the second owner meets what was reclaimed of the first. */
-				for (int life = 0; life < 2 && !owners[i].mptcp; life++) {
-					int fd;
+			/* Twice: the second owner meets what was reclaimed of the first. */
+			for (int life = 0; life < 2 && !owners[i].mptcp; life++) {
+				int fd;
 
-					assert_nobody_gets_in(SOCK_DGRAM, "held UDP", what);
-					fd = owned(&lease, &owners[i]);
-					assert_nobody_gets_in(SOCK_DGRAM, "bound UDP", what);
-					assert_receives(fd, client_of(&owners[i]));
-					if (is_dual(&owners[i]))
-						assert_receives(fd, "127.0.0.1");
-					berth_lease_reclaim(&lease, owner_of(&lease, fd));
-					close(fd);
-				}
-				berth_lease_release(&lease);
-				assert_true(berth_lease_is_bindable(PORT, SOCK_DGRAM, *m));
+				assert_nobody_gets_in(SOCK_DGRAM, "held UDP", what);
+				fd = owned(&lease, &owners[i]);
+				assert_nobody_gets_in(SOCK_DGRAM, "bound UDP", what);
+				assert_receives(fd, client_of(&owners[i]));
+				if (is_dual(&owners[i]))
+					assert_receives(fd, "127.0.0.1");
+				berth_lease_reclaim(&lease, owner_of(&lease, fd));
+				close(fd);
 			}
+			berth_lease_release(&lease);
+			assert_true(berth_lease_is_bindable(PORT, SOCK_DGRAM, means[way]));
 		}
+	}
 }
 
 /* A thief in a tight loop, and what it got while the port was guarded. */
@@ -949,8 +927,9 @@ static void *steal(void *arg)
 }
 
 /*
- * One life of a lease under attack; true if the service came to serve. By interfaces the port is guarded from its taking on; without,
- * from the moment that the owner is bound, or, on one address, listens.
+ * One life of a lease under attack; true if the service came to serve. By interfaces the port is
+ * guarded from its taking on; without, from the moment that the owner is bound, or, on one address,
+ * listens.
  */
 static bool live(struct thief *thief, struct berth_lease_means m, const struct shape *owner)
 {
@@ -989,40 +968,39 @@ static void a_thief_in_a_loop_gets_nothing_that_is_guarded(void **state)
 	enum {
 		LIVES = 200
 	};
-	/* v4 with SO_REUSEADDR, 127.0.0.1, v6 alone, dual-stack with SO_REUSEADDR, dual-stack with both */
+	/*
+	 * v4 with SO_REUSEADDR, 127.0.0.1, v6 alone, dual-stack with SO_REUSEADDR, dual-stack with
+	 * both
+	 */
 	static const size_t kinds[] = { 1, 4, 10, 13, 14 };
 	/* v4, 127.0.0.1, dual-stack, ::1 */
 	static const size_t prey[] = { 0, 3, 8, 10 };
 
 	(void)state;
-	for
-		EACH_MEANS(m)
-		{
-			for (size_t i = 0; i < BERTH_ARRAY_SIZE(kinds) * BERTH_ARRAY_SIZE(prey);
-			     i++) {
-				const struct shape *owner =
-					&owners[prey[i % BERTH_ARRAY_SIZE(prey)]];
-				struct thief thief = {
-					.shape = &thieves[kinds[i / BERTH_ARRAY_SIZE(prey)]]
-				};
-				pthread_t thread;
-				int served = 0;
+	for (size_t way = 0; way < BERTH_ARRAY_SIZE(means); way++) {
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(kinds) * BERTH_ARRAY_SIZE(prey); i++) {
+			const struct shape *owner = &owners[prey[i % BERTH_ARRAY_SIZE(prey)]];
+			struct thief thief = {
+				.shape = &thieves[kinds[i / BERTH_ARRAY_SIZE(prey)]]
+			};
+			pthread_t thread;
+			int served = 0;
 
-				assert_int_equal(pthread_create(&thread, NULL, steal, &thief), 0);
-				while (atomic_load(&thief.tries) == 0)
-					sched_yield();
-				for (int life = 0; life < LIVES; life++)
-					served += live(&thief, *m, owner);
-				atomic_store(&thief.done, true);
-				pthread_join(thread, NULL);
-				if (atomic_load(&thief.binds) > 0)
-					fail_msg("%s got in beside %s (interfaces %d)",
-						 thief.shape->what, owner->what, m->interfaces);
-				assert_true(served > 0);
-				if (m->interfaces)
-					assert_int_equal(served, LIVES);
-			}
+			assert_int_equal(pthread_create(&thread, NULL, steal, &thief), 0);
+			while (atomic_load(&thief.tries) == 0)
+				sched_yield();
+			for (int life = 0; life < LIVES; life++)
+				served += live(&thief, means[way], owner);
+			atomic_store(&thief.done, true);
+			pthread_join(thread, NULL);
+			if (atomic_load(&thief.binds) > 0)
+				fail_msg("%s got in beside %s (interfaces %d)", thief.shape->what,
+					 owner->what, means[way].interfaces);
+			assert_true(served > 0);
+			if (means[way].interfaces)
+				assert_int_equal(served, LIVES);
 		}
+	}
 }
 
 static void nothing_runs_without_a_namespace(void **state)

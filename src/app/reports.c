@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* app/reports.c - what a supervisor, its guardian and a starter that waits say to each other */
+#include "app/supervisor.h"
+
+#include <signal.h>
+
+#include "app/note.h"
+#include "base/time.h"
+
+enum {
+	INTERRUPTS = 3,
+};
+
+#define INTERRUPTS_NS 2000000000LL
+
+void berth_supervisor_report(struct berth_supervisor *supervisor, enum berth_note_kind kind,
+			     int value, int extra)
+{
+	const struct berth_note note = { .kind = kind, .value = value, .extra = extra };
+
+	if (supervisor->report_fd >= 0 &&
+	    berth_note_send(supervisor->report_fd, &note, NULL, -1) < 0)
+		supervisor->guardian_gone = true;
+}
+
+/* The starter hears once: ready, or why not. */
+void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum berth_note_kind kind,
+				   int value, const struct berth_err *err)
+{
+	struct berth_note note = { .kind = kind, .value = value };
+	BERTH_AUTO_JSON json_t *document = NULL;
+	int fd = supervisor->starter_fd >= 0 ? supervisor->starter_fd : supervisor->report_fd;
+
+	if (err)
+		note.err = *err;
+	if (supervisor->started_ms)
+		document = berth_supervisor_document(supervisor);
+	/* A starter that waits no longer needs no answer. */
+	(void)!berth_note_send(fd, &note, document, -1);
+	if (supervisor->starter_fd >= 0 && kind == BERTH_NOTE_READY)
+		berth_fd_close(&supervisor->starter_fd);
+}
+
+/*
+ * A command that has not listened yet may be anything: in a REPL or a prompt Ctrl-C is a word of
+ * its language, not the end. It is the command's own affair until somebody presses it three times
+ * in two seconds.
+ */
+static bool is_pressed_thrice(struct berth_supervisor *supervisor)
+{
+	int64_t now = berth_time_mono_ns();
+
+	if (now - supervisor->interrupt_ns > INTERRUPTS_NS)
+		supervisor->interrupts = 0;
+	if (!supervisor->interrupts++)
+		supervisor->interrupt_ns = now;
+	return supervisor->interrupts >= INTERRUPTS;
+}
+
+static void on_interrupt(struct berth_supervisor *supervisor, const struct berth_note *note)
+{
+	bool again = supervisor->service.state == BERTH_SERVICE_STOPPING;
+
+	if (!note->extra)
+		berth_supervisor_signal_main(supervisor, SIGINT);
+	if (!again && !supervisor->service.was_ready && !is_pressed_thrice(supervisor))
+		return;
+	berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
+			     again || !supervisor->service.was_ready ? BERTH_SERVICE_ON_KILL
+								     : BERTH_SERVICE_ON_INTERRUPT);
+}
+
+/* In the foreground the guardian is what the user, an IDE or a test runner kills. */
+static void on_guardian_gone(struct berth_supervisor *supervisor)
+{
+	berth_loop_remove(&supervisor->loop, &supervisor->report_source);
+	berth_fd_close(&supervisor->report_fd);
+	supervisor->guardian_gone = true;
+	if (supervisor->job->detach)
+		berth_supervisor_save(supervisor);
+	else
+		berth_supervisor_end(supervisor, BERTH_END_BY_GUARDIAN, BERTH_SERVICE_ON_KILL);
+}
+
+void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t events)
+{
+	struct berth_supervisor *supervisor =
+		berth_container_of(source, struct berth_supervisor, report_source);
+	struct berth_note note;
+
+	if (berth_note_recv(supervisor->report_fd, &note, NULL, NULL) <= 0) {
+		on_guardian_gone(supervisor);
+		return;
+	}
+	if (note.kind == BERTH_NOTE_HANGUP)
+		berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT, BERTH_SERVICE_ON_STOP);
+	else if (note.kind == BERTH_NOTE_SIGNAL && note.value == SIGINT)
+		on_interrupt(supervisor, &note);
+	else if (note.kind == BERTH_NOTE_SIGNAL && note.value == SIGTERM)
+		berth_supervisor_end(supervisor, BERTH_END_BY_USER, BERTH_SERVICE_ON_STOP);
+	else if (note.kind == BERTH_NOTE_SIGNAL && !note.extra)
+		berth_supervisor_signal_main(supervisor, note.value);
+}

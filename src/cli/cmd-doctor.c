@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/cmd-doctor.c - berth doctor: what works on this machine, what does not, and why */
+#include <errno.h>
+#include <string.h>
+
+#include "app/doctor.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+
+enum {
+	RESULT_WIDTH = 10, /* "degraded", and two blanks */
+	NAME_WIDTH = 16,
+	INDENT = RESULT_WIDTH + NAME_WIDTH,
+};
+
+static const enum berth_out_tone tones[] = {
+	[BERTH_DOCTOR_OK] = BERTH_TONE_GOOD,
+	[BERTH_DOCTOR_DEGRADED] = BERTH_TONE_WARN,
+	[BERTH_DOCTOR_MISSING] = BERTH_TONE_BAD,
+};
+
+_Static_assert(BERTH_ARRAY_SIZE(tones) == BERTH_DOCTOR_RESULT_COUNT_, "one tone per result");
+
+/* @words from column @at on; where a terminal is too narrow, further lines begin at INDENT. */
+static void print_wrapped(struct berth_out *out, const char *words, size_t at)
+{
+	size_t width = out->width ? out->width : (size_t)-1;
+	bool first = true;
+
+	for (;;) {
+		size_t len;
+
+		words += strspn(words, " ");
+		len = strcspn(words, " ");
+		if (!len)
+			break;
+		if (!first && at + 1 + len > width) {
+			berth_out_result(out, "\n%*s", INDENT, "");
+			at = INDENT;
+		} else if (!first) {
+			berth_out_result(out, " ");
+			at++;
+		}
+		berth_out_result(out, "%.*s", (int)len, words);
+		at += len;
+		words += len;
+		first = false;
+	}
+	berth_out_result(out, "\n");
+}
+
+/* What belongs to a finding, below its text. Commands are for copying: never broken. */
+static void print_detail(struct berth_out *out, const char *label, const char *text, bool whole)
+{
+	if (!*text)
+		return;
+	berth_out_result(out, "%*s%s%s%s ", INDENT, "", berth_out_tone(out, BERTH_TONE_DIM), label,
+			 berth_out_tone(out, BERTH_TONE_PLAIN));
+	if (whole)
+		berth_out_result(out, "%s\n", text);
+	else
+		print_wrapped(out, text, INDENT + strlen(label) + 1);
+}
+
+static void print_finding(struct berth_out *out, const char *name,
+			  const struct berth_doctor_finding *finding)
+{
+	if (finding->result == BERTH_DOCTOR_OK && out->quiet)
+		return;
+	berth_out_result(out, "%s%-*s%s%-*s", berth_out_tone(out, tones[finding->result]),
+			 RESULT_WIDTH, berth_doctor_result_name(finding->result),
+			 berth_out_tone(out, BERTH_TONE_PLAIN), NAME_WIDTH, name);
+	print_wrapped(out, finding->found, INDENT);
+	print_detail(out, "cost:", finding->cost, false);
+	print_detail(out, "fix:", finding->fix, true);
+}
+
+static json_t *finding_document(const char *name, const struct berth_doctor_finding *finding)
+{
+	return json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", name, "result",
+			 berth_doctor_result_name(finding->result), "found",
+			 berth_json_text(finding->found), "cost",
+			 berth_json_text_or_null(finding->cost), "fix",
+			 berth_json_text_or_null(finding->fix));
+}
+
+static int run_doctor(struct berth_cli *cli, void *arguments, struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *documents = json_array();
+	BERTH_AUTO_JSON json_t *document = NULL;
+	struct berth_doctor_place place;
+	unsigned int missing = 0;
+
+	berth_doctor_look(&place);
+	for (const struct berth_doctor_check *check = berth_doctor_checks; check->name; check++) {
+		struct berth_doctor_finding finding = { 0 };
+
+		check->run(&place, &finding);
+		missing += finding.result == BERTH_DOCTOR_MISSING;
+		if (cli->out.json)
+			json_array_append_new(documents, finding_document(check->name, &finding));
+		else
+			print_finding(&cli->out, check->name, &finding);
+	}
+	if (cli->out.json) {
+		document = json_pack("{s:i,s:O,s:b}", "version", 1, "checks", documents, "ok",
+				     !missing);
+		if (!document)
+			return berth_err_errno(err, -ENOMEM, "cannot make the document");
+		berth_out_json(&cli->out, document);
+	} else if (missing) {
+		berth_out_say(&cli->out, "%u of berth's promises %s not hold here", missing,
+			      missing == 1 ? "does" : "do");
+	}
+	return missing ? 1 : 0;
+}
+
+const struct berth_cmd berth_cmd_doctor = {
+	.name = "doctor",
+	.synopsis = "[options]",
+	.summary = "check what works on this machine, what does not, and why",
+	.details =
+		"Tries what berth stands on: that a port can be kept from other programs, that the "
+		"bind() of a program can be answered, that all it starts can be found and ended. "
+		"What it makes for that it takes away again.\n"
+		"\n"
+		"  ok        works\n"
+		"  degraded  all promises hold, with less comfort\n"
+		"  missing   a promise of berth does not hold here: exit code 1\n"
+		"\n"
+		"For what is not ok it says what that costs, and the command that mends it, if "
+		"there is one. With -q only these.",
+	.group = BERTH_CMD_LOOK,
+	.run = run_doctor,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/ended.c - say what was ended, how, and what is free now */
+#include "cli/ended.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+/* "5173 is free", "5173 and 24678 are free" */
+static void add_ports(const json_t *service, struct berth_str *text)
+{
+	const json_t *ports = json_object_get(service, "ports");
+	size_t count = json_array_size(ports);
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+		berth_str_addf(text, "%s%lld",
+			       i == 0		? "; "
+			       : i + 1 == count ? " and "
+						: ", ",
+			       (long long)berth_json_int(port, "port", 0));
+	if (count)
+		berth_str_add(text, count == 1 ? " is free" : " are free");
+}
+
+void berth_ended_say(struct berth_out *out, const json_t *service, const json_t *answer,
+		     int64_t took_ms)
+{
+	const char *also = berth_json_string(answer, "also_ended", "");
+	const json_t *exit = json_object_get(json_object_get(answer, "service"), "exit");
+	bool killed = !answer || strcmp(berth_json_string(exit, "signal", ""), "KILL") == 0;
+	struct berth_str text = { 0 };
+
+	berth_str_addf(&text, "ended %s (pid %lld, %s, %.1f s)",
+		       berth_json_string(service, "label", "?"),
+		       (long long)berth_json_int(service, "pid", 0), killed ? "SIGKILL" : "SIGTERM",
+		       (double)took_ms / 1000);
+	add_ports(service, &text);
+	if (*also)
+		berth_str_addf(&text, "; also ended: %s", also);
+	if (berth_str_text(&text))
+		berth_out_say(out, "%s", berth_str_text(&text));
+	berth_str_deinit(&text);
+}

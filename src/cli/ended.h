@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/ended.h - say what was ended, how, and what is free now */
+#pragma once
+
+#include "cli/out.h"
+
+/*
+ * @service: the document before; @answer: of berth_stop(), NULL where the supervisor had to be
+ * killed.
+ */
+void berth_ended_say(struct berth_out *out, const json_t *service, const json_t *answer,
+		     int64_t took_ms);

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/run-job.c - from the options of berth run to a job: what they mean, and what they can't */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/inner.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "os/statefile.h"
+#include "service/name.h"
+#include "stack/template.h"
+
+static int usage(struct berth_err *err, const char *message, const char *hint)
+{
+	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "%s", message);
+	if (hint)
+		berth_err_hint(err, "%s", hint);
+	return -EINVAL;
+}
+
+/* What only combinations can get wrong. */
+static int check_args(const struct berth_run_args *args, const struct berth_cli *cli,
+		      struct berth_err *err)
+{
+	if (cli->common.json && !args->detach)
+		return usage(err,
+			     "--json needs -d: in the foreground, standard output is the command's",
+			     "--status-fd gives the events of a foreground run");
+	if (args->reuse && !args->detach)
+		return usage(err, "--reuse needs -d", NULL);
+	if (args->fresh && (args->reuse || args->force))
+		return usage(err, "--new goes neither with --reuse nor with --force", NULL);
+	/* Ours from here on, and none of the command's. */
+	if (args->status_fd >= 0 && fcntl(args->status_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return berth_err_set(err, -EBADF, BERTH_ERR_USAGE,
+				     "--status-fd: descriptor %d is not open", args->status_fd);
+	if (args->name && !berth_name_is_valid(args->name)) {
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "--name: '%s' is not a name",
+			      args->name);
+		berth_err_hint(
+			err,
+			"a letter, then letters, digits and '-', all lower case: numbers are ports");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_maps(const struct berth_run_args *args, struct berth_job *job,
+		      struct berth_err *err)
+{
+	for (size_t i = 0; i < args->maps.count; i++) {
+		const char *text = args->maps.items[i];
+		const char *colon = strchr(text, ':');
+		struct berth_job_map *map = &job->maps[job->map_count];
+		char from[8] = "";
+
+		if (job->map_count == BERTH_JOB_MAPS_MAX)
+			return usage(err, "--map: too many of them", NULL);
+		if (colon && (size_t)(colon - text) < sizeof(from))
+			snprintf(from, sizeof(from), "%.*s", (int)(colon - text), text);
+		if (!colon || berth_parse_port(from, &map->from) < 0 ||
+		    berth_parse_port(colon + 1, &map->to) < 0)
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "--map: '%s' is not FROM:TO, two ports", text);
+		job->map_count++;
+	}
+	return 0;
+}
+
+static int parse_ports(const struct berth_run_args *args, struct berth_job *job,
+		       struct berth_err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < args->ports.count; i++) {
+		bool none = false;
+
+		r = berth_wish_add_port(&job->wish, args->ports.items[i], &none, err);
+		if (r < 0)
+			return r;
+		job->no_port |= none;
+	}
+	if (job->no_port && job->wish.port_count)
+		return usage(err, "--port none goes with no other port", NULL);
+	job->wish.range = args->range;
+	job->wish.step = args->step;
+	job->wish.around = args->around;
+	job->wish.any = args->any;
+	job->wish.strict = args->strict;
+	return parse_maps(args, job, err);
+}
+
+/* --owner, else BERTH_OWNER: a process that lives now, known by its start time from here on. */
+static int parse_owner(const struct berth_run_args *args, struct berth_job *job,
+		       struct berth_err *err)
+{
+	const char *text = args->owner ? args->owner : getenv("BERTH_OWNER");
+	struct berth_proc_stat stat;
+	uint64_t pid;
+
+	if (!text || !*text)
+		return 0;
+	if (strcmp(text, "parent") == 0)
+		pid = (uint64_t)getppid();
+	else if (berth_parse_u64(text, INT_MAX, &pid) < 0 || pid == 0)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				     "--owner: '%s' is neither a pid nor \"parent\"", text);
+	if (berth_procfs_stat((pid_t)pid, &stat) < 0)
+		return berth_err_set(err, -ESRCH, BERTH_ERR_USAGE,
+				     "--owner: there is no process %s", text);
+	job->owner = stat.id;
+	return 0;
+}
+
+static int absolute(const char *cwd, const char *path, const char **ret_path, struct berth_err *err)
+{
+	struct berth_str text = { 0 };
+
+	if (!path)
+		return 0;
+	if (*path != '/')
+		berth_str_addf(&text, "%s/", cwd);
+	berth_str_add(&text, path);
+	if (text.failed)
+		return berth_err_errno(err, -ENOMEM, "cannot remember a path");
+	*ret_path = text.text; /* for the life of the process */
+	return 0;
+}
+
+static int load_dotenv(const char *path, bool must, struct berth_dotenv *ret_env,
+		       struct berth_err *err)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	size_t len;
+	int r = berth_statefile_read(AT_FDCWD, path, 1024 * 1024, &text, &len);
+
+	if (r < 0 && !must)
+		return 0;
+	if (r < 0)
+		return berth_err_errno(err, r, "cannot read '%s'", path);
+	return berth_dotenv_parse(text, len, path, ret_env, err);
+}
+
+/* The "name" of package.json: what to call a command that says nothing by itself. */
+static json_t *load_package(void)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, "package.json", 1024 * 1024, &text, &len) < 0)
+		return NULL;
+	return berth_json_parse(text, len);
+}
+
+static int identify(const struct berth_run_args *args, const char *const *argv, const char *cwd,
+		    struct berth_identity *identity, struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *package = NULL;
+	const char *folder = strrchr(cwd, '/');
+	int r = berth_identity_load(cwd, identity, err);
+
+	if (r < 0)
+		return r;
+	identity->instance = 1;
+	if (args->name) {
+		berth_str_copy(identity->service, sizeof(identity->service), args->name);
+	} else {
+		package = load_package();
+		berth_name_guess(argv, berth_json_string(package, "name", NULL),
+				 folder ? folder + 1 : cwd, identity->service);
+	}
+	berth_identity_seal(identity);
+	return 0;
+}
+
+/* {port} in the command needs a number before the command runs. */
+static bool uses_port(const char *const *argv)
+{
+	static const struct berth_template_var vars[] = { { "port", "" }, { "url", "" } };
+
+	for (; *argv; argv++)
+		if (berth_template_has(*argv, vars, BERTH_ARRAY_SIZE(vars)))
+			return true;
+	return false;
+}
+
+static bool env_says(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value && strcmp(value, "0") != 0;
+}
+
+static int check_env(const struct berth_opt_list *env, struct berth_err *err)
+{
+	for (size_t i = 0; i < env->count; i++)
+		if (!strchr(env->items[i], '=') || env->items[i][0] == '=')
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "--env: '%s' is not NAME=VALUE", env->items[i]);
+	return 0;
+}
+
+int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
+		   struct berth_run_files *files, struct berth_job *job, struct berth_err *err)
+{
+	struct rlimit limit;
+	int r;
+
+	r = check_args(args, cli, err);
+	if (r < 0)
+		return r;
+	if (!getcwd(files->cwd, sizeof(files->cwd)))
+		return berth_err_errno(err, -errno, "cannot tell the working folder");
+	*job = (struct berth_job){
+		.cwd = files->cwd,
+		.argv = cli->operands.items,
+		.extra_env = args->env.items,
+		.extra_env_count = args->env.count,
+		.env_file = &files->env_file,
+		.skip = args->skip,
+		.scope = (enum berth_steer_scope)args->steer,
+		.loopback = args->loopback,
+		.pass_socket = args->pass_socket,
+		.detach = args->detach,
+		.fresh = args->fresh || env_says("BERTH_NEW"),
+		.reuse = args->reuse,
+		.force = args->force,
+		.free_first = (enum berth_job_free)args->free_first,
+		.ttl_ms = args->ttl_ms,
+		.grace_ms = args->grace_ms,
+		.wait_ms = args->wait_ms,
+		.status_fd = args->status_fd,
+		.quiet = cli->common.quiet,
+		.verbose = cli->common.verbose,
+	};
+	sigprocmask(SIG_SETMASK, NULL, &job->signal_mask);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		job->open_files = limit.rlim_cur;
+	r = check_env(&args->env, err);
+	if (r == 0)
+		r = parse_ports(args, job, err);
+	if (r == 0)
+		r = parse_owner(args, job, err);
+	if (r == 0)
+		r = absolute(files->cwd, args->pid_file, &job->pid_file, err);
+	if (r == 0)
+		r = absolute(files->cwd, args->lock_file, &job->lock_file, err);
+	if (r == 0)
+		r = absolute(files->cwd, args->ports_file, &job->ports_file, err);
+	if (r == 0 && args->env_file)
+		r = load_dotenv(args->env_file, true, &files->env_file, err);
+	if (r == 0)
+		r = load_dotenv(".env", false, &files->dotenv, err);
+	if (r == 0)
+		r = identify(args, job->argv, files->cwd, &job->identity, err);
+	job->tell_port = job->fresh || args->pass_socket || uses_port(cli->operands.items);
+	return r < 0 ? r : berth_job_settle(job, &files->dotenv, err);
+}
+
+/* BERTH=0: as if berth were not there; {port} gets the wish, for want of a lease. */
+int berth_run_bare(struct berth_job *job, struct berth_err *err)
+{
+	uint16_t wish = job->wish.port_count && job->wish.ports[0].list_len
+				? job->wish.ports[0].list[0]
+				: job->wish.range.lo;
+	char number[8], url[32];
+	const struct berth_template_var vars[] = { { "port", number },
+						   { "url", url },
+						   { "host", "localhost" } };
+	BERTH_AUTO_FREE char **argv = NULL;
+	size_t count = 0;
+
+	if (uses_port(job->argv) && !wish)
+		return usage(err, "BERTH=0, and no --port to fill {port} with", NULL);
+	snprintf(number, sizeof(number), "%u", wish);
+	snprintf(url, sizeof(url), "http://localhost:%u", wish);
+	while (job->argv[count])
+		count++;
+	argv = calloc(count + 1, sizeof(*argv));
+	for (size_t i = 0; argv && i < count; i++) {
+		int r = berth_template_expand(job->argv[i], vars, BERTH_ARRAY_SIZE(vars), false,
+					      &argv[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	if (!argv)
+		return berth_err_errno(err, -ENOMEM, "cannot run the command");
+	return berth_inner_exec(argv, job, NULL, err);
+}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+# scenario/test_json_matches_its_schemas.py - what --json prints is what share/schemas says
+"""Members that are not in the schema are a fault too: they would be undocumented."""
+
+import json
+import os
+import pathlib
+import warnings
+
+import pytest
+
+from berthtest import ROOT, root_and_user, skip
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+SCHEMAS = pathlib.Path(ROOT, "share", "schemas")
+
+
+def validate(document, name):
+    if jsonschema is None:
+        skip("python3-jsonschema is not installed")
+    path = SCHEMAS / f"{name}.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Debian 12 knows no other way to resolve references
+        resolver = jsonschema.RefResolver(path.as_uri(), schema)
+        faults = list(jsonschema.Draft202012Validator(schema, resolver=resolver).iter_errors(document))
+    causes = [cause for fault in faults for cause in fault.context or [fault]]
+    assert not faults, [(list(cause.absolute_path), cause.message) for cause in causes]
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_schema_is_one(path):
+    if jsonschema is None:
+        skip("python3-jsonschema is not installed")
+    jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+
+
+@root_and_user
+def test_every_document_of_a_service_that_was_moved(world):
+    world.occupy(5000)
+    start = ["run", "-d", "--json", "--name", "web", "--port", "5000", "--ttl", "1h", "--",
+             *world.victim().argv(5000)]
+    validate(world.berth(*start).json, "run")
+    again = world.berth(*start, check=None).json
+    validate(again, "error")
+    assert again["error"]["service"]["ports"][0]["port"] == 5001
+    for command in ("ls", "status", "restart"):
+        validate(world.berth(command, "--json").json, "services")
+    for command in ("port", "url"):
+        validate(world.berth(command, "web", "--json").json, command)
+    validate(world.berth("stop", "web", "--json").json, "services")
+    stopped = world.berth("status", "web", "--json", check=3).json
+    validate(stopped, "services")
+    assert stopped["services"][0]["last"]["exit"]["by"] == "user"
+    ended = world.berth("history", "--json").json
+    validate(ended, "history")
+    assert ended["ends"]
+
+
+def test_documents_without_a_service(world):
+    validate(world.berth("ls", "--json").json, "services")
+    validate(world.berth("history", "--json").json, "history")
+    validate(world.berth("version", "--json").json, "version")
+    validate(world.berth("doctor", "--json", check=None).json, "doctor")
+
+
+@pytest.mark.parametrize("command", [["status", "nobody"], ["ls", "--bogus"], ["run", "true"],
+                                     ["run", "-d", "--port", "5000", "--strict", "true"],
+                                     ["run", "-d", "false"]], ids=" ".join)
+def test_every_error_is_a_document(world, command):
+    world.occupy(5000)
+    result = world.berth(command[0], "--json", *command[1:], check=None)
+    validate(result.json, "error")
+    assert result.json["error"]["exit"] == result.code
+
+
+def test_each_event_of_a_life_with_a_restart(world):
+    world.occupy(5000)
+    read_end, write_end = os.pipe()
+    victim = world.victim()
+    run = world.start("run", "--status-fd", str(write_end), "--name", "web", "--", *victim.argv(5000),
+                      pass_fds=[write_end])
+    os.close(write_end)
+    run.wait_for("^berth: web is")
+    world.berth("restart", "web")
+    world.berth("stop", "web")
+    run.wait()
+    with os.fdopen(read_end, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    for event in events:
+        validate(event, "event")
+    assert [event["event"] for event in events] == [
+        "leased", "moved", "ready", "restarted", "moved", "ready", "exited"]
