@@ -131,6 +131,14 @@ int berth_registry_write(struct berth_registry *registry, const char *id, const 
 	return berth_statefile_write(registry->dir_fd, name, text, strlen(text));
 }
 
+bool berth_registry_has(const struct berth_registry *registry, const char *id)
+{
+	char name[32];
+
+	file_name(id, name, sizeof(name));
+	return faccessat(registry->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void berth_registry_remove(struct berth_registry *registry, const char *id)
 {
 	char name[32];

@@ -47,6 +47,7 @@ bool berth_registry_is_id(const char *text);
  */
 BERTH_MUST_USE int berth_registry_write(struct berth_registry *registry, const char *id,
 					const json_t *record);
+bool berth_registry_has(const struct berth_registry *registry, const char *id);
 void berth_registry_remove(struct berth_registry *registry, const char *id);
 
 /*

@@ -62,6 +62,7 @@ static json_t *environment_answer(struct berth_client *client)
 static void do_status(struct berth_client *client, const json_t *request, int fd)
 {
 	berth_supervisor_check_all(client->supervisor);
+	berth_supervisor_recover(client->supervisor);
 	reply_service(client);
 }
 

@@ -162,7 +162,6 @@ void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job
 		.signal_fd = -1,
 		.control_fd = -1,
 		.owner_fd = -1,
-		.folder_fd = -1,
 		.memory_fd = -1,
 		.log_fd = -1,
 		.loop.epoll_fd = -1,
@@ -267,6 +266,5 @@ int berth_supervisor_prepare(struct berth_supervisor *supervisor, struct berth_e
 		r = open_log(supervisor, err);
 	if (r == 0)
 		r = lease_ports(supervisor, err);
-	berth_supervisor_watch_folder(supervisor);
 	return r;
 }

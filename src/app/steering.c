@@ -33,8 +33,13 @@ enum {
 	ANCESTORS_MAX = 64,
 };
 
-static void soften_all(struct berth_supervisor *supervisor, const char *why)
+static void soften_all(struct berth_view *view, const char *why)
 {
+	struct berth_supervisor *supervisor = view->supervisor;
+
+	/* What berth exec runs is none of the service: its ports stay shut. */
+	if (!view->own)
+		return;
 	for (size_t i = 0; i < supervisor->ports.count; i++)
 		berth_lease_soften(&supervisor->ports.port[i].lease);
 	if (!supervisor->softened)
@@ -389,7 +394,7 @@ static int take_socket(struct berth_supervisor *supervisor, struct berth_view *v
 
 	if (fd == -EPERM || fd == -EACCES || fd == -ESRCH)
 		soften_all(
-			supervisor,
+			view,
 			"a process of it may not be looked into (not dumpable, or another user's)");
 	if (fd < 0 && fd != -ENOENT)
 		berth_notify_continue(view->notify_fd, call);
@@ -407,14 +412,14 @@ static void on_bind(struct berth_supervisor *supervisor, struct berth_view *view
 		return;
 	if (r == -EPERM || r == -EACCES || r == -ESRCH)
 		soften_all(
-			supervisor,
+			view,
 			"a process of it may not be looked into (not dumpable, or another user's)");
 	if (r < 0 || !berth_addr_port(&addr)) {
 		berth_notify_continue(view->notify_fd, call);
 		return;
 	}
 	if (is_confined(supervisor, call)) {
-		soften_all(supervisor, "a process of it has confined itself with Landlock");
+		soften_all(view, "a process of it has confined itself with Landlock");
 		berth_notify_continue(view->notify_fd, call);
 		return;
 	}

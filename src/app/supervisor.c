@@ -33,7 +33,6 @@ static int64_t next_deadline(const struct berth_supervisor *supervisor)
 	next = earlier(next, supervisor->service.deadline_ns);
 	next = earlier(next, supervisor->ttl_ns);
 	next = earlier(next, supervisor->save_ns);
-	next = earlier(next, supervisor->recover_ns);
 	next = earlier(next, supervisor->settle_ns);
 	next = earlier(next, supervisor->rearm_ns);
 	return earlier(next, supervisor->poll_ns);
@@ -51,8 +50,6 @@ static void run_timers(struct berth_supervisor *supervisor)
 	berth_supervisor_retry(supervisor, now);
 	if (is_due(supervisor->settle_ns, now))
 		berth_supervisor_settle(supervisor);
-	if (is_due(supervisor->recover_ns, now))
-		berth_supervisor_recover(supervisor);
 	if (is_due(supervisor->rearm_ns, now))
 		berth_supervisor_rearm(supervisor);
 	if (is_due(supervisor->poll_ns, now))
@@ -110,7 +107,6 @@ static void deinit(struct berth_supervisor *supervisor)
 	berth_fd_close(&supervisor->log_fd);
 	berth_fd_close(&supervisor->signal_fd);
 	berth_fd_close(&supervisor->owner_fd);
-	berth_fd_close(&supervisor->folder_fd);
 	berth_fd_close(&supervisor->starter_fd);
 	berth_fd_close(&supervisor->report_fd);
 }

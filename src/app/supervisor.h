@@ -98,10 +98,8 @@ struct berth_supervisor {
 	int starter_fd; /* to a starter that waits (-d); owned, -1: none */
 
 	struct berth_loop loop;
-	struct berth_loop_source report_source, signal_source, control_source, owner_source,
-		folder_source;
-	int signal_fd, control_fd, owner_fd,
-		folder_fd; /* owned; the last: inotify(7) on the runtime folder */
+	struct berth_loop_source report_source, signal_source, control_source, owner_source;
+	int signal_fd, control_fd, owner_fd; /* owned */
 	struct berth_outq messages; /* standard error */
 	struct berth_outq status; /* --status-fd */
 	struct berth_registry registry;
@@ -118,8 +116,6 @@ struct berth_supervisor {
 	int64_t started_ms, ready_ms;
 	int64_t ttl_ns; /* deadline; 0: none */
 	int64_t save_ns; /* the record is written then; 0: nothing has changed */
-	int64_t recover_ns; /* the runtime folder is gone: next try to make it again; 0: it is there
-			     */
 	struct berth_child_end end;
 	bool has_end;
 	unsigned long oom_before;
@@ -203,8 +199,6 @@ void berth_supervisor_end(struct berth_supervisor *supervisor, enum berth_end_ca
 
 /* folder.c */
 
-/* Be told when the runtime folder is removed. */
-void berth_supervisor_watch_folder(struct berth_supervisor *supervisor);
 /* The runtime folder has been removed, perhaps: make it again, with all that we had in it. */
 void berth_supervisor_recover(struct berth_supervisor *supervisor);
 

@@ -48,7 +48,7 @@ static int run_exec(struct berth_cli *cli, void *arguments, struct berth_err *er
 const struct berth_cmd berth_cmd_exec = {
 	.name = "exec",
 	.synopsis = "[--in SERVICE] [--] COMMAND [ARG...]",
-	.summary = "run a command, a test or a browser that sees a copy at its own numbers",
+	.summary = "run a command, a test or a browser in a copy's own view",
 	.details =
 		"In COMMAND and all that it starts, a connection to a number that the service asked for reaches the service, wherever "
 		"it was moved: http://localhost:5173 is this copy. The variables of the service (PORT ...) are set too.\n"

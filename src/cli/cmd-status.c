@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/find.h"
 #include "app/history.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -14,7 +15,8 @@
 #include "cli/services.h"
 
 enum {
-	EXIT_NOT_RUNNING = 3
+	EXIT_NOT_RUNNING = 3,
+	ANSWER_MS = 1000,
 };
 
 /* One fact of a service, under its name. */
@@ -164,6 +166,31 @@ static int exit_of(const json_t *running, const json_t *ended)
 	return json_array_size(ended) || !json_array_size(running) ? EXIT_NOT_RUNNING : 0;
 }
 
+/* As of now, from the supervisors themselves; the record where one does not answer. */
+static json_t *ask_all(const json_t *records)
+{
+	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
+	json_t *documents = json_array();
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record)
+	{
+		json_t *service = berth_registry_service(record);
+		BERTH_AUTO_JSON json_t *answer = NULL;
+
+		if (berth_find_ask(record, request, ANSWER_MS, &answer, NULL) == 0 &&
+		    json_is_object(json_object_get(answer, "service"))) {
+			json_t *label = json_object_get(service, "label");
+
+			service = json_object_get(answer, "service");
+			json_object_set(service, "label", label);
+		}
+		json_array_append(documents, service);
+	}
+	return documents;
+}
+
 static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *found = NULL;
@@ -178,7 +205,7 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 	if (r < 0)
 		return r;
 	r = berth_services_select(&services, &cli->operands, &found, err);
-	running = berth_services_documents(found);
+	running = ask_all(found);
 	ended = last_ends(&services, &cli->operands, running);
 	berth_services_deinit(&services);
 	if (r < 0 && !json_array_size(ended))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/run.h - berth run, in three files: cmd-run.c the options, run-job.c what they mean, run-start.c the start */
+/* cli/run.h - berth run, in three files: cmd-run.c the options, run-job.c what they mean, run.c the start */
 #pragma once
 
 #include "app/job.h"

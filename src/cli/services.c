@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/find.h"
+#include "app/roll-call.h"
 #include "app/sweep.h"
 
 int berth_services_load(struct berth_services *services, struct berth_err *err)
@@ -27,6 +28,12 @@ int berth_services_load(struct berth_services *services, struct berth_err *err)
 	r = berth_registry_load(&services->registry, &services->records);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot read '%s'", services->registry.path);
+	if (berth_roll_call(services->records)) {
+		json_decref(services->records);
+		r = berth_registry_load(&services->registry, &services->records);
+		if (r < 0)
+			return berth_err_errno(err, r, "cannot read '%s'", services->registry.path);
+	}
 	berth_sweep_dead(&services->registry, services->records);
 	berth_registry_label(services->records);
 	return 0;

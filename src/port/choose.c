@@ -21,7 +21,7 @@
 #include "port/who.h"
 
 enum {
-	ANY_TRIES = 64, /* numbers of the kernel's choice that are reserved or another folder's */
+	ANY_TRIES = 16, /* numbers of the kernel's choice that are reserved or another folder's */
 	HOLDERS_MAX = 4, /* named in a message */
 	FOUND_MAX = 64, /* processes that share those sockets */
 	WHY_COUNT = BERTH_CHOOSE_FOREIGN + 1,
@@ -150,21 +150,32 @@ static int take_port(struct search *s, size_t i, uint16_t port, bool ask_first)
 	return r;
 }
 
+/*
+ * What it gave and we don't want is held until the end: bind(2) prefers every second number of its
+ * range, and would give the same one again.
+ */
 static int take_any(struct search *s, size_t i)
 {
 	struct berth_lease *lease = &s->choice.leases[i];
+	struct berth_lease unwanted[ANY_TRIES];
+	int count = 0;
 	int r;
 
-	for (int tries = 0; tries < ANY_TRIES; tries++) {
-		r = berth_lease_take_any(lease);
-		if (r != 0)
-			return r;
+	while ((r = berth_lease_take_any(lease)) == 0) {
 		if (why_reserved(s, lease->port) == BERTH_RESERVED_NOT &&
 		    !is_foreign(lease->port, s))
-			return 0;
-		berth_lease_release(lease);
+			break;
+		if (count == ANY_TRIES) {
+			berth_lease_release(lease);
+			r = BERTH_LEASE_E_TAKEN;
+			break;
+		}
+		unwanted[count++] = *lease;
+		berth_lease_init(lease, s->spec->means, lease->type);
 	}
-	return BERTH_LEASE_E_TAKEN;
+	while (count > 0)
+		berth_lease_release(&unwanted[--count]);
+	return r;
 }
 
 static int take_group(struct search *s, const struct berth_candidate *candidate, bool ask_first)

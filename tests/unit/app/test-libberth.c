@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* unit/app/test-libberth.c - the library as a program uses it: real sockets, the public header */
 /*
- * unit/app/test-libberth.c - the library as a program uses it: real sockets, the public header
- * alone
+ * One long file, as the library is one interface: each test is a program that its manual allows.
  */
 #include <berth/berth.h>
 

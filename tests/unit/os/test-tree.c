@@ -74,7 +74,10 @@ static struct line start_line(void)
 	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
 	if (fork() == 0) {
-		close(hold[1]);
+		/* What holds another line must not be held by this one. */
+		for (int fd = 3; fd < 64; fd++)
+			if (fd != told[1] && fd != hold[0])
+				close(fd);
 		be_a_line(DEPTH, told[1], hold[0]);
 	}
 	close(told[1]);

@@ -212,7 +212,8 @@ static void a_key_is_no_path(void **state)
 		assert_int_equal(berth_remembered_save(folder->fd, rows[i], "/", "a", &memory),
 				 -EINVAL);
 		assert_int_equal(berth_remembered_load(folder->fd, rows[i], &memory), -EINVAL);
-		assert_int_equal(berth_remembered_foreign(folder->fd, rows[i], "/own", &set), -EINVAL);
+		assert_int_equal(berth_remembered_foreign(folder->fd, rows[i], "/own", &set),
+				 -EINVAL);
 	}
 	assert_int_equal(memory.count, 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/run-start.c - start a service, or say who has its name */
+/* cli/run.c - start a service, or say who has its name */
 #include "cli/run.h"
 
 #include <errno.h>
