@@ -149,16 +149,20 @@ static void why_moved(const struct berth_port *port, char *buf, size_t size)
 		buf[0] = '\0';
 }
 
-/*
- * Fewer addresses than the service asked for: it should not be a riddle why a neighbour can't reach
- * it.
- */
+/* It should not be a riddle why a neighbour can't reach it. */
 static void announce_narrowed(struct berth_supervisor *supervisor, size_t index)
 {
-	if (supervisor->job->loopback &&
-	    supervisor->ports.steer[index].kind == BERTH_STEER_DECLARED)
-		berth_supervisor_verbose(supervisor, "%s listens on this machine only (--loopback)",
-					 supervisor->ports.port[index].name);
+	const struct berth_lease *lease = &supervisor->ports.port[index].lease;
+	char host[BERTH_ADDR_STRLEN];
+
+	for (size_t i = 0; supervisor->ports.port[index].narrowed && i < BERTH_LEASE_OWNERS_MAX;
+	     i++)
+		if (lease->owners[i].fd >= 0)
+			berth_supervisor_say(
+				supervisor,
+				"%s listens on %s only (--loopback), not on every address",
+				supervisor->job->identity.service,
+				berth_addr_format_host(&lease->owners[i].addr, host));
 }
 
 static void announce_port(struct berth_supervisor *supervisor, size_t index)

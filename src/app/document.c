@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * app/document.c - what others read of a supervisor: record, ports file, pid and lock file, history
- * 
  */
 #include "app/supervisor.h"
 

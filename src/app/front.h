@@ -29,6 +29,5 @@ void berth_front_stop(void);
 
 /*
  * End as the command did: by SIGINT if that was it, so that a script's loop ends too; else returns.
- * 
  */
 void berth_front_die_of(int signo);

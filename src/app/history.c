@@ -159,13 +159,13 @@ int berth_history_load(json_t **ret_ends)
 json_t *berth_history_tail(const char *path, size_t count)
 {
 	json_t *lines = json_array();
-	BERTH_AUTO_FD int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	BERTH_AUTO_FD int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) : -1;
 	char text[TAIL_MAX + 1], shown[2048];
 	struct stat st;
 	char *line, *end;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (!count || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return lines;
 	n = pread(fd, text, TAIL_MAX, st.st_size > TAIL_MAX ? st.st_size - TAIL_MAX : 0);
 	if (n <= 0)
@@ -177,7 +177,7 @@ json_t *berth_history_tail(const char *path, size_t count)
 	for (line = end; line > text && count; line--)
 		if (line[-1] == '\n' && --count == 0)
 			break;
-	while (line < end) {
+	while (line <= end) {
 		char *stop = memchr(line, '\n', (size_t)(end - line));
 		size_t len = (size_t)((stop ? stop : end) - line);
 

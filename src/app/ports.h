@@ -58,6 +58,7 @@ struct berth_port {
 	struct berth_port_holder holder; /* who had that number when it was announced */
 	struct berth_port_user users[BERTH_LEASE_OWNERS_MAX];
 	struct berth_port_watch watched[BERTH_LEASE_OWNERS_MAX];
+	bool narrowed; /* --loopback: it asked for every address and has one */
 	bool passed; /* its listening socket is ours, passed along */
 	bool announced; /* its line has been said */
 	bool claimed; /* in the registry's index */

@@ -104,8 +104,9 @@ int berth_registry_new_id(char ret_id[BERTH_ID_SIZE])
 	for (size_t i = 0; i < sizeof(random); i++)
 		ret_id[i] = id_letters[random[i] % 32];
 	ret_id[sizeof(random)] = '\0';
-	/* An id with no digit in it could be a name. */
+	/* An id with no digit in it could be a name; one with nothing else, a port. */
 	ret_id[0] = (char)('2' + random[0] % 6);
+	ret_id[1] = id_letters[random[1] % 26];
 	return 0;
 }
 
@@ -120,15 +121,42 @@ static void file_name(const char *id, char *buf, size_t size)
 	snprintf(buf, size, "%s.json", id);
 }
 
+/*
+ * A file has three lines: what tells whether the service lives, as plain words; the service; the
+ * rest. `ls` reads all files there are and needs the rest of none, and JSON is read by the byte.
+ */
+#define HEAD_FORMAT "berth 1 %lld %llu %lld %llu %d %36s %99s"
+
+static void add_head(struct berth_str *text, const json_t *record)
+{
+	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
+	const char *boot = json_string_value(berth_registry_private(record, "boot"));
+	const char *socket = json_string_value(berth_registry_private(record, "socket"));
+
+	berth_str_addf(text, "berth 1 %lld %llu %lld %llu %d %s %s\n", (long long)supervisor.pid,
+		       (unsigned long long)supervisor.start_ticks, (long long)guardian.pid,
+		       (unsigned long long)guardian.start_ticks,
+		       json_is_true(berth_registry_private(record, "linked")), boot ? boot : "-",
+		       socket ? socket : "-");
+}
+
 int berth_registry_write(struct berth_registry *registry, const char *id, const json_t *record)
 {
-	BERTH_AUTO_FREE char *text = berth_json_line(record);
+	BERTH_AUTO_FREE char *service = berth_json_line(berth_registry_service(record));
+	BERTH_AUTO_FREE char *rest = berth_json_line(json_object_get(record, "berth"));
+	struct berth_str text = { 0 };
 	char name[32];
+	int r = -ENOMEM;
 
-	if (!text)
-		return -ENOMEM;
+	add_head(&text, record);
+	if (service && rest)
+		berth_str_addf(&text, "%s\n%s\n", service, rest);
 	file_name(id, name, sizeof(name));
-	return berth_statefile_write(registry->dir_fd, name, text, strlen(text));
+	if (service && rest && berth_str_text(&text))
+		r = berth_statefile_write(registry->dir_fd, name, text.text, text.len);
+	berth_str_deinit(&text);
+	return r;
 }
 
 bool berth_registry_has(const struct berth_registry *registry, const char *id)
@@ -181,28 +209,49 @@ void berth_registry_unclaim_port(struct berth_registry *registry, uint16_t port,
 		unlinkat(registry->ports_fd, name, 0);
 }
 
+/* The words of the first line as members of "berth"; NULL: not such a line. */
+static json_t *parse_head(const struct berth_registry *registry, const char *line)
+{
+	long long supervisor, guardian;
+	unsigned long long supervisor_start, guardian_start;
+	char boot[37], socket[100];
+	int linked;
+
+	if (sscanf(line, HEAD_FORMAT, &supervisor, &supervisor_start, &guardian, &guardian_start,
+		   &linked, boot, socket) != 7)
+		return NULL;
+	return json_pack("{s:{s:I,s:I},s:{s:I,s:I},s:b,s:o,s:s}", "supervisor", "pid",
+			 (json_int_t)supervisor, "start", (json_int_t)supervisor_start, "guardian",
+			 "pid", (json_int_t)guardian, "start", (json_int_t)guardian_start, "linked",
+			 linked, "boot",
+			 strcmp(boot, registry->boot) == 0 ? json_string(boot) : json_null(),
+			 "socket", socket);
+}
+
 static json_t *read_file(struct berth_registry *registry, const char *name)
 {
 	BERTH_AUTO_FREE char *text = NULL;
-	const char *boot;
-	size_t len;
+	BERTH_AUTO_JSON json_t *head = NULL;
+	char *service, *rest;
 	json_t *record;
+	size_t len;
 
 	if (berth_statefile_read(registry->dir_fd, name, RECORD_MAX, &text, &len) < 0)
 		return NULL;
-	/*
-	 * Written by us: no need to look for members that come twice, which costs one look-up each.
-	 * 
-	 */
-	record = json_loadb(text, len, 0, NULL);
-	if (!record || !json_is_object(berth_registry_service(record)) ||
-	    !json_is_object(json_object_get(record, "berth"))) {
+	service = memchr(text, '\n', len);
+	rest = service ? strchr(service + 1, '\n') : NULL;
+	if (!rest)
+		return NULL;
+	*service++ = *rest++ = '\0';
+	head = parse_head(registry, text);
+	/* Written by us: no need to look for members that come twice. */
+	record = head ? json_pack("{s:o}", "service", json_loads(service, 0, NULL)) : NULL;
+	if (!json_is_object(berth_registry_service(record))) {
 		json_decref(record);
 		return NULL;
 	}
-	boot = json_string_value(berth_registry_private(record, "boot"));
-	if (!boot || strcmp(boot, registry->boot) != 0)
-		json_object_set_new(json_object_get(record, "berth"), "boot", json_null());
+	json_object_set_new(head, "rest", json_string(rest));
+	json_object_set(record, "berth", head);
 	return record;
 }
 
@@ -252,7 +301,17 @@ json_t *berth_registry_service(const json_t *record)
 
 json_t *berth_registry_private(const json_t *record, const char *key)
 {
-	return json_object_get(json_object_get(record, "berth"), key);
+	json_t *members = json_object_get(record, "berth");
+	const char *rest = json_string_value(json_object_get(members, "rest"));
+	BERTH_AUTO_JSON json_t *parsed = NULL;
+
+	if (json_object_get(members, key) || !rest)
+		return json_object_get(members, key);
+	/* The last line of the file, now that somebody wants it. */
+	parsed = berth_json_parse(rest, strlen(rest));
+	json_object_update_missing(members, parsed);
+	json_object_del(members, "rest");
+	return json_object_get(members, key);
 }
 
 struct berth_proc_id berth_registry_process(const json_t *record, const char *which)
@@ -421,7 +480,7 @@ static void parent_name(const char *root, char *buf, size_t size)
 static void label_service(json_t *projects, const json_t *record, json_t *service)
 {
 	const char *branch = berth_json_string(service, "branch", "");
-	bool linked = berth_json_bool(json_object_get(record, "berth"), "linked", false);
+	bool linked = json_is_true(berth_registry_private(record, "linked"));
 	int64_t instance = berth_json_int(service, "instance", 1);
 	struct berth_str label = { 0 };
 	char parent[64];

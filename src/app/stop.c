@@ -79,8 +79,8 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 
 static int64_t patience_ms(const struct berth_stop_spec *spec, const json_t *record)
 {
-	int64_t own =
-		berth_json_int(json_object_get(record, "berth"), "grace_ms", GRACE_DEFAULT_MS);
+	const json_t *grace = berth_registry_private(record, "grace_ms");
+	int64_t own = json_is_integer(grace) ? json_integer_value(grace) : GRACE_DEFAULT_MS;
 
 	return (spec->grace_ms >= 0 ? spec->grace_ms : own) + SLACK_MS;
 }

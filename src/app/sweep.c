@@ -56,7 +56,7 @@ static bool is_in_session(const struct sweep *sweep, const struct berth_proc_sta
 	const json_t *session;
 	size_t i;
 
-	if (berth_json_bool(json_object_get(sweep->record, "berth"), "detached", false) &&
+	if (json_is_true(berth_registry_private(sweep->record, "detached")) &&
 	    stat->session ==
 		    (pid_t)berth_json_int(berth_registry_service(sweep->record), "pid", -1))
 		return true;

@@ -185,7 +185,6 @@ static void watch_process(struct berth_supervisor *supervisor, pid_t pid)
 
 /*
  * Somebody has connected: is there still somebody to accept? Not asked again before the next tick.
- * 
  */
 static void on_client(struct berth_loop_source *source, uint32_t events)
 {

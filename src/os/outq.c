@@ -61,7 +61,6 @@ static void switch_off(struct berth_outq *queue)
 
 /*
  * Write what goes; true when the queue is empty (or its reader has gone, and nothing will ever go).
- * 
  */
 static bool flush(struct berth_outq *queue)
 {

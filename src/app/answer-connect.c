@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* app/answer-connect.c - the connect() of the copy: to its own ports under the numbers it asked for */
+#include "app/steering.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/*
+ * Start the connection and let the caller wait for it: set O_NONBLOCK for the moment of our
+ * connect(). If it is under way then, a blocking caller goes on in its own connect(), which on a
+ * connecting socket only waits, with its signals and timeouts, whatever address it names.
+ */
+static void connect_elsewhere(struct berth_view *view, const struct berth_notify_call *call, int fd,
+			      const struct berth_addr *addr)
+{
+	int flags = fcntl(fd, F_GETFL);
+	bool blocking = flags >= 0 && !(flags & O_NONBLOCK);
+	int r;
+
+	if (blocking && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		berth_notify_continue(view->notify_fd, call);
+		return;
+	}
+	r = connect(fd, &addr->sa, addr->len) < 0 ? -errno : 0;
+	if (blocking && fcntl(fd, F_SETFL, flags) < 0)
+		r = -errno;
+	if (r == -EINPROGRESS && blocking)
+		berth_notify_continue(view->notify_fd, call);
+	else
+		berth_notify_answer(view->notify_fd, call, r);
+}
+
+/*
+ * Is @number the port of another copy of this service? Asked of the index, which costs two system
+ * calls where it is not.
+ */
+static bool is_of_another_copy(struct berth_supervisor *supervisor, uint16_t number)
+{
+	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, number);
+	const char *family =
+		record ? json_string_value(berth_registry_private(record, "family")) : NULL;
+	const char *id = berth_json_string(berth_registry_service(record), "id", "");
+
+	return family && strcmp(family, supervisor->job->identity.family) == 0 &&
+	       strcmp(id, supervisor->id) != 0;
+}
+
+void berth_steering_on_connect(struct berth_supervisor *supervisor, struct berth_view *view,
+			       const struct berth_notify_call *call)
+{
+	const struct berth_steer_view steer = berth_steering_view(supervisor);
+	struct berth_steer_verdict verdict;
+	struct berth_addr addr;
+	uint16_t number, given;
+	int r = berth_notify_read_addr(view->notify_fd, call, &addr);
+
+	if (r == -ENOENT)
+		return;
+	if (r < 0) {
+		berth_notify_continue(view->notify_fd, call);
+		return;
+	}
+	number = berth_addr_port(&addr);
+	verdict = berth_steer_decide_connect(
+		&steer, number, berth_addr_is_loopback(&addr) || berth_addr_is_any(&addr));
+	if (verdict.action == BERTH_STEER_REFUSE ||
+	    (verdict.action == BERTH_STEER_ASK && is_of_another_copy(supervisor, number))) {
+		berth_notify_answer(view->notify_fd, call, -ECONNREFUSED);
+		return;
+	}
+	if (verdict.action != BERTH_STEER_PORT) {
+		berth_notify_continue(view->notify_fd, call);
+		return;
+	}
+	/* Our duplicate must not accept what the service has stopped listening for. */
+	berth_supervisor_check_users(supervisor, verdict.port);
+	given = supervisor->ports.steer[verdict.port].given;
+	if (given == number || berth_steering_is_confined(supervisor, call)) {
+		berth_notify_continue(view->notify_fd, call);
+	} else {
+		BERTH_AUTO_FD int fd = berth_steering_take_socket(supervisor, view, call);
+		struct berth_socket_facts facts;
+
+		if (fd < 0)
+			return;
+		facts = berth_steering_facts(supervisor, fd);
+		if (!facts.tcp || facts.foreign_netns) {
+			berth_notify_continue(view->notify_fd, call);
+			return;
+		}
+		berth_addr_set_port(&addr, given);
+		connect_elsewhere(view, call, fd, &addr);
+	}
+}
