@@ -79,19 +79,22 @@ static bool find_own(struct berth_supervisor *supervisor, uint16_t port,
 	const char *id = berth_json_string(service, "id", "");
 	char label[sizeof(holder->service)] = "", process[sizeof(holder->process)] = "berth";
 	struct berth_proc_stat stat;
+	char number[8];
 	json_t *other;
 	size_t i;
 
 	if (!record || berth_registry_load(&supervisor->registry, &records) < 0)
 		return false;
 	berth_registry_label(records);
-	json_array_foreach(
-		records, i,
-		other) if (strcmp(berth_json_string(berth_registry_service(other), "id", ""), id) ==
-			   0)
-		berth_str_copy(label, sizeof(label),
-			       berth_json_string(berth_registry_service(other), "label", ""));
-	holder->pid = (pid_t)berth_json_int(service, "pid", 0);
+	json_array_foreach (records, i, other)
+		if (strcmp(berth_json_string(berth_registry_service(other), "id", ""), id) == 0)
+			berth_str_copy(
+				label, sizeof(label),
+				berth_json_string(berth_registry_service(other), "label", ""));
+	/* Who really has it; the first process may be npm, or a shell. */
+	snprintf(number, sizeof(number), "%u", port);
+	holder->pid = (pid_t)berth_json_int(berth_registry_private(record, "listeners"), number,
+					    berth_json_int(service, "pid", 0));
 	if (berth_procfs_stat(holder->pid, &stat) == 0)
 		berth_str_printable(stat.comm, (size_t)-1, process, sizeof(process));
 	snprintf(holder->text, sizeof(holder->text), "%s %d '%s'", process, holder->pid, label);

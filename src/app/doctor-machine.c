@@ -338,8 +338,8 @@ static size_t count_left_over(const char *path)
 	size_t count = 0, i;
 
 	if (registry.dir_fd >= 0 && berth_registry_load(&registry, &records) == 0)
-		json_array_foreach(records, i, record) count +=
-			berth_registry_life(record) == BERTH_REGISTRY_DEAD;
+		json_array_foreach (records, i, record)
+			count += berth_registry_life(record) == BERTH_REGISTRY_DEAD;
 	berth_registry_close(&registry);
 	return count;
 }

@@ -191,6 +191,24 @@ static json_t *sessions_document(const struct berth_supervisor *supervisor)
 	return sessions;
 }
 
+/* {"5173": 2053}: which process listens there, for those who ask who has the port. */
+static json_t *listeners_document(const struct berth_ports *ports)
+{
+	json_t *listeners = json_object();
+	char number[8];
+
+	for (size_t i = 0; i < ports->count; i++)
+		for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++) {
+			const struct berth_port_user *user = &ports->port[i].users[j];
+
+			if (!user->inode || !user->listening)
+				continue;
+			snprintf(number, sizeof(number), "%u", ports->steer[i].given);
+			json_object_set_new(listeners, number, json_integer(user->pid));
+		}
+	return listeners;
+}
+
 static json_t *files_document(const struct berth_job *job)
 {
 	json_t *files = json_array();
@@ -221,6 +239,7 @@ static json_t *private_document(struct berth_supervisor *supervisor)
 	json_object_set_new(document, "grace_ms", json_integer((json_int_t)job->grace_ms));
 	json_object_set_new(document, "steered",
 			    json_boolean(supervisor->scope != BERTH_STEER_OFF));
+	json_object_set_new(document, "listeners", listeners_document(&supervisor->ports));
 	/* A member that says nothing is left out: `ls` reads all records there are. */
 	if (!job->detach)
 		json_object_set_new(document, "group", json_integer(supervisor->front_group));

@@ -21,8 +21,9 @@ static bool has_port(const json_t *record, uint16_t number)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(berth_registry_service(record), "ports"), i,
-			   port) if (berth_json_int(port, "port", 0) == number) return true;
+	json_array_foreach (json_object_get(berth_registry_service(record), "ports"), i, port)
+		if (berth_json_int(port, "port", 0) == number)
+			return true;
 	return false;
 }
 
@@ -64,8 +65,9 @@ static json_t *select_port(const json_t *records, uint16_t number)
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record) if (has_port(record, number))
-		json_array_append(found, record);
+	json_array_foreach (records, i, record)
+		if (has_port(record, number))
+			json_array_append(found, record);
 	return found;
 }
 
@@ -76,11 +78,10 @@ static json_t *select_name(const json_t *records, const char *word,
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record) if (strcmp(member(record, "id"), word) == 0 ||
-						   is_labelled(record, word) ||
-						   (is_named(record, word) &&
-						    strcmp(member(record, "root"), here->root) ==
-							    0)) json_array_append(found, record);
+	json_array_foreach (records, i, record)
+		if (strcmp(member(record, "id"), word) == 0 || is_labelled(record, word) ||
+		    (is_named(record, word) && strcmp(member(record, "root"), here->root) == 0))
+			json_array_append(found, record);
 	return found;
 }
 
@@ -93,8 +94,7 @@ static json_t *select_anywhere(const json_t *records, const char *word, bool *re
 	size_t i;
 
 	*ret_ambiguous = false;
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		if (!is_named(record, word))
 			continue;
 		if (root && strcmp(root, member(record, "root")) != 0)
@@ -119,10 +119,10 @@ static int port_not_found(const json_t *records, uint16_t number, struct berth_e
 				     strncmp(text, "held ", 5) == 0 ? "" : "held by ", text);
 	}
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service has port %u", number);
-	json_array_foreach(records, i, record) if (berth_json_int(berth_registry_service(record),
-								  "pid", 0) == number)
-		berth_err_hint(err, "%u is a pid of '%s'; numbers mean ports", number,
-			       member(record, "label"));
+	json_array_foreach (records, i, record)
+		if (berth_json_int(berth_registry_service(record), "pid", 0) == number)
+			berth_err_hint(err, "%u is a pid of '%s'; numbers mean ports", number,
+				       member(record, "label"));
 	return -ENOENT;
 }
 
@@ -145,7 +145,8 @@ static int name_not_found(const json_t *records, const char *word, bool ambiguou
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service '%s' runs", shown);
 	if (!names)
 		return -ENOENT;
-	json_array_foreach(records, i, record) names[i] = member(record, "service");
+	json_array_foreach (records, i, record)
+		names[i] = member(record, "service");
 	closest = berth_str_closest(word, names);
 	if (closest)
 		berth_err_hint(err, "did you mean '%s'? berth ls shows what runs", closest);
@@ -185,8 +186,9 @@ json_t *berth_find_project(const json_t *records, const struct berth_identity *h
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record) if (strcmp(member(record, "root"), here->root) == 0)
-		json_array_append(found, record);
+	json_array_foreach (records, i, record)
+		if (strcmp(member(record, "root"), here->root) == 0)
+			json_array_append(found, record);
 	return found;
 }
 

@@ -62,8 +62,8 @@ int berth_inner_exec(char **argv, const struct berth_job *job, const json_t *env
 	for (i = 0; job->env_file && i < job->env_file->count; i++)
 		ok &= setenv(job->env_file->entries[i].key, job->env_file->entries[i].value, 1) ==
 		      0;
-	json_array_foreach(env, i, pair) ok &=
-		json_is_string(pair) && export_pair(json_string_value(pair));
+	json_array_foreach (env, i, pair)
+		ok &= json_is_string(pair) && export_pair(json_string_value(pair));
 	for (i = 0; i < job->extra_env_count; i++)
 		ok &= export_pair(job->extra_env[i]);
 	if (!ok)

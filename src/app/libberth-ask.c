@@ -83,8 +83,7 @@ static const json_t *find_record(const json_t *records, const char *root, const 
 	const json_t *record, *found = NULL;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		if (strcmp(text_of(record, "root"), root) ||
 		    (service && strcmp(text_of(record, "service"), service)) ||
 		    berth_registry_life(record) != BERTH_REGISTRY_LIVE)

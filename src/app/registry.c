@@ -271,8 +271,9 @@ static bool has_port(const json_t *record, uint16_t port)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(ports, i,
-			   entry) if (berth_json_int(entry, "port", 0) == port) return true;
+	json_array_foreach (ports, i, entry)
+		if (berth_json_int(entry, "port", 0) == port)
+			return true;
 	return false;
 }
 
@@ -425,8 +426,7 @@ static json_t *collect_roots(const json_t *records)
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		const json_t *service = berth_registry_service(record);
 		const char *project = berth_json_string(service, "project", "");
 		json_t *roots = json_object_get(projects, project);
@@ -455,8 +455,7 @@ static bool has_twin(json_t *projects, const json_t *service, bool same_branch)
 
 	if (json_object_size(roots) < 2)
 		return false;
-	json_object_foreach(roots, root, branch)
-	{
+	json_object_foreach (roots, root, branch) {
 		if (strcmp(root, own_root) == 0)
 			continue;
 		if (!same_branch || strcmp(json_string_value(branch), own_branch) == 0)
@@ -507,6 +506,6 @@ void berth_registry_label(json_t *records)
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
+	json_array_foreach (records, i, record)
 		label_service(projects, record, berth_registry_service(record));
 }

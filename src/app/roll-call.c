@@ -23,8 +23,7 @@ static json_t *collect_known(const json_t *records)
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		const char *name = json_string_value(berth_registry_private(record, "socket"));
 
 		if (name)

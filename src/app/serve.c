@@ -146,8 +146,7 @@ static int read_wish(const json_t *request, struct berth_wish *wish)
 	const json_t *port, *number;
 	size_t i, j;
 
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach (ports, i, port) {
 		struct berth_wish_port *wished = &wish->ports[wish->port_count];
 
 		if (wish->port_count == BERTH_WISH_PORTS_MAX)
@@ -155,8 +154,7 @@ static int read_wish(const json_t *request, struct berth_wish *wish)
 		berth_str_copy(wished->name, sizeof(wished->name),
 			       berth_json_string(port, "name", "main"));
 		wished->udp = berth_json_bool(port, "udp", false);
-		json_array_foreach(json_object_get(port, "list"), j, number)
-		{
+		json_array_foreach (json_object_get(port, "list"), j, number) {
 			json_int_t value = json_integer_value(number);
 
 			if (wished->list_len == BERTH_WISH_LIST_MAX || value < 1 ||
@@ -228,11 +226,11 @@ static const char **strings_of(const json_t *array)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item) if (strings && !(strings[i] = json_string_value(item)))
-	{
-		free(strings);
-		return NULL;
-	}
+	json_array_foreach (array, i, item)
+		if (strings && !(strings[i] = json_string_value(item))) {
+			free(strings);
+			return NULL;
+		}
 	return strings;
 }
 

@@ -60,11 +60,10 @@ static bool is_in_session(const struct sweep *sweep, const struct berth_proc_sta
 	    stat->session ==
 		    (pid_t)berth_json_int(berth_registry_service(sweep->record), "pid", -1))
 		return true;
-	json_array_foreach(
-		sessions, i,
-		session) if (stat->session == (pid_t)berth_json_int(session, "pid", 0) &&
-			     stat->id.start_ticks >=
-				     (uint64_t)berth_json_int(session, "start", 0)) return true;
+	json_array_foreach (sessions, i, session)
+		if (stat->session == (pid_t)berth_json_int(session, "pid", 0) &&
+		    stat->id.start_ticks >= (uint64_t)berth_json_int(session, "start", 0))
+			return true;
 	return false;
 }
 
@@ -138,12 +137,10 @@ static void clean_ports_file(const json_t *record)
 	file = berth_json_parse(text, len);
 	if (!json_is_object(file))
 		return;
-	json_object_foreach_safe(file, next, key, value)
-	{
+	json_object_foreach_safe (file, next, key, value) {
 		const json_t *port;
 
-		json_array_foreach(ports, i, port)
-		{
+		json_array_foreach (ports, i, port) {
 			const char *url = berth_json_string(port, "url", "");
 			bool is_port = json_is_integer(value) &&
 				       json_integer_value(value) == berth_json_int(port, "port", 0);
@@ -190,11 +187,13 @@ void berth_sweep_record(struct berth_registry *registry, json_t *record)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(berth_registry_private(record, "files"), i,
-			   item) if (json_is_string(item)) unlink(json_string_value(item));
+	json_array_foreach (berth_registry_private(record, "files"), i, item)
+		if (json_is_string(item))
+			unlink(json_string_value(item));
 	clean_ports_file(record);
-	json_array_foreach(json_object_get(service, "ports"), i, item) berth_registry_unclaim_port(
-		registry, (uint16_t)berth_json_int(item, "port", 0), id);
+	json_array_foreach (json_object_get(service, "ports"), i, item)
+		berth_registry_unclaim_port(registry, (uint16_t)berth_json_int(item, "port", 0),
+					    id);
 	keep_end(record);
 	if (berth_registry_is_id(id))
 		berth_registry_remove(registry, id);

@@ -46,8 +46,7 @@ static const char **environment(const json_t *env)
 	for (size_t j = 0; j < own; j++) {
 		bool replaced = false;
 
-		json_array_foreach(env, i, pair)
-		{
+		json_array_foreach (env, i, pair) {
 			const char *text = json_string_value(pair);
 			const char *equals = text ? strchr(text, '=') : NULL;
 
@@ -57,8 +56,9 @@ static const char **environment(const json_t *env)
 		if (!replaced)
 			words[count++] = environ[j];
 	}
-	json_array_foreach(env, i, pair) if (json_is_string(pair)) words[count++] =
-		json_string_value(pair);
+	json_array_foreach (env, i, pair)
+		if (json_is_string(pair))
+			words[count++] = json_string_value(pair);
 	return words;
 }
 

@@ -78,13 +78,12 @@ static void print_lines(struct berth_cli *cli, const json_t *ends)
 	const json_t *end, *last;
 	size_t i, j;
 
-	json_array_foreach(ends, i, end)
-	{
+	json_array_foreach (ends, i, end) {
 		if (!json_array_size(json_object_get(end, "last_lines")))
 			continue;
 		berth_out_result(&cli->out, "\n%s %s\n", berth_json_string(end, "service", "?"),
 				 berth_json_string(end, "id", "?"));
-		json_array_foreach(json_object_get(end, "last_lines"), j, last)
+		json_array_foreach (json_object_get(end, "last_lines"), j, last)
 			berth_out_result(&cli->out, "  | %s\n", json_string_value(last));
 	}
 }
@@ -111,9 +110,9 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 	r = berth_history_load(&all);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot read the history");
-	json_array_foreach(all, i,
-			   end) if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
-		json_array_append(ends, end);
+	json_array_foreach (all, i, end)
+		if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
+			json_array_append(ends, end);
 	r = berth_table_print(&table, "ends", ends, berth_time_now_ms(), &cli->out, err);
 	if (r == 0 && !cli->out.json && cli->operands.count)
 		print_lines(cli, ends);

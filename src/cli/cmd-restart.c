@@ -66,8 +66,9 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 	if (r == 0 && !json_array_size(found))
 		r = berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING,
 				  "nothing of this project runs");
-	json_array_foreach(found, i, record) if (r == 0) r =
-		restart_one(cli, record, args->wait_ms, documents, err);
+	json_array_foreach (found, i, record)
+		if (r == 0)
+			r = restart_one(cli, record, args->wait_ms, documents, err);
 	berth_services_deinit(&services);
 	if (r == 0 && cli->out.json) {
 		document = json_pack("{s:i,s:O}", "version", 1, "services", documents);

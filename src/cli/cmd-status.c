@@ -57,7 +57,7 @@ static void print_port(struct berth_cli *cli, const json_t *port)
 				       *service ? " '" : "", service, *service ? "'" : "");
 		berth_str_add(&text, ")");
 	}
-	json_array_foreach(json_object_get(port, "addresses"), i, address)
+	json_array_foreach (json_object_get(port, "addresses"), i, address)
 		berth_str_addf(&text, "%s%s", i ? ", " : "  on ", json_string_value(address));
 	if (!berth_json_bool(port, "listening", false))
 		berth_str_add(&text, "  not listening");
@@ -86,7 +86,8 @@ static void print_service(struct berth_cli *cli, const json_t *service)
 			 (long long)berth_json_int(service, "pid", 0),
 			 berth_json_string(service, "started_at", "?"),
 			 berth_time_age(now - started, age));
-	json_array_foreach(json_object_get(service, "ports"), i, port) print_port(cli, port);
+	json_array_foreach (json_object_get(service, "ports"), i, port)
+		print_port(cli, port);
 	berth_column_argv(service, json_object_get(service, "command"), now, &command);
 	line(cli, "command", "%s", berth_str_text(&command) ? berth_str_text(&command) : "");
 	berth_str_deinit(&command);
@@ -115,12 +116,11 @@ static json_t *last_ends(const struct berth_services *services,
 	json_t *end;
 	size_t i;
 
-	json_array_foreach(running, i, end)
+	json_array_foreach (running, i, end)
 		json_object_set_new(seen, berth_json_string(end, "service", ""), json_true());
 	if (berth_history_load(&ends) < 0)
 		return last;
-	json_array_foreach(ends, i, end)
-	{
+	json_array_foreach (ends, i, end) {
 		const char *service = berth_json_string(end, "service", "");
 		bool meant = !operands->count;
 
@@ -147,7 +147,7 @@ static void print_end(struct berth_cli *cli, const json_t *end)
 			 berth_json_string(end, "service", "?"),
 			 berth_json_string(end, "state", "stopped"),
 			 berth_end_text(end, berth_time_now_ms(), text, sizeof(text)));
-	json_array_foreach(json_object_get(end, "last_lines"), i, last)
+	json_array_foreach (json_object_get(end, "last_lines"), i, last)
 		berth_out_result(&cli->out, "  | %s\n", json_string_value(last));
 }
 
@@ -156,8 +156,7 @@ static int exit_of(const json_t *running, const json_t *ended)
 	const json_t *service;
 	size_t i;
 
-	json_array_foreach(running, i, service)
-	{
+	json_array_foreach (running, i, service) {
 		const char *state = berth_json_string(service, "state", "");
 
 		if (strcmp(state, "failed") == 0 || strcmp(state, "unready") == 0)
@@ -174,8 +173,7 @@ static json_t *ask_all(const json_t *records)
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		json_t *service = berth_registry_service(record);
 		BERTH_AUTO_JSON json_t *answer = NULL;
 
@@ -215,8 +213,7 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		json_array_clear(ended);
 	*err = (struct berth_err){ 0 };
 	if (cli->out.json) {
-		json_array_foreach(ended, i, service)
-		{
+		json_array_foreach (ended, i, service) {
 			json_t *last = json_deep_copy(service);
 
 			json_object_set(service, "last", last);
@@ -225,11 +222,13 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		}
 		document = json_pack("{s:i,s:O}", "version", 1, "services", running);
 		berth_out_json(&cli->out, document);
-		json_array_foreach(ended, i, service)
+		json_array_foreach (ended, i, service)
 			json_array_remove(running, json_array_size(running) - 1);
 	} else {
-		json_array_foreach(running, i, service) print_service(cli, service);
-		json_array_foreach(ended, i, service) print_end(cli, service);
+		json_array_foreach (running, i, service)
+			print_service(cli, service);
+		json_array_foreach (ended, i, service)
+			print_end(cli, service);
 		if (!json_array_size(running) && !json_array_size(ended))
 			berth_out_say(&cli->out, "nothing of this project runs");
 	}

@@ -36,8 +36,7 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach (records, i, record) {
 		BERTH_AUTO_JSON json_t *answer = NULL;
 		int64_t began = berth_time_now_ms();
 		int r = berth_stop(&services->registry, record, &spec, &answer, err);
@@ -67,10 +66,10 @@ static bool has_ended_before(const struct berth_services *services, const char *
 
 	if (berth_history_load(&ends) < 0)
 		return false;
-	json_array_foreach(ends, i,
-			   end) if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
-				    strcmp(berth_json_string(end, "root", ""),
-					   services->here.root) == 0) return true;
+	json_array_foreach (ends, i, end)
+		if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
+		    strcmp(berth_json_string(end, "root", ""), services->here.root) == 0)
+			return true;
 	return false;
 }
 

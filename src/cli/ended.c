@@ -14,7 +14,7 @@ static void add_ports(const json_t *service, struct berth_str *text)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(ports, i, port)
+	json_array_foreach (ports, i, port)
 		berth_str_addf(text, "%s%lld",
 			       i == 0		? "; "
 			       : i + 1 == count ? " and "

@@ -21,7 +21,7 @@ static int no_port(const json_t *service, const char *name, struct berth_err *er
 		berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' has no port yet", label);
 		return -ENOENT;
 	}
-	json_array_foreach(ports, i, port)
+	json_array_foreach (ports, i, port)
 		berth_str_addf(&names, "%s%s", i ? ", " : "", berth_json_string(port, "name", ""));
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' has no port '%s'", label, name);
 	berth_err_hint(err, "it has: %s", berth_str_text(&names) ? berth_str_text(&names) : "");

@@ -96,8 +96,7 @@ static void print_started(struct berth_cli *cli, json_t *service, bool reused)
 		berth_out_json(&cli->out, document);
 		return;
 	}
-	json_array_foreach(json_object_get(service, "ports"), i, port)
-	{
+	json_array_foreach (json_object_get(service, "ports"), i, port) {
 		const char *url = berth_json_string(port, "url", NULL);
 		const char *name = berth_json_string(port, "name", "");
 		int64_t asked = berth_json_int(port, "asked", 0),
@@ -123,7 +122,7 @@ static void print_last_lines(struct berth_cli *cli, const json_t *service)
 	const json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line)
+	json_array_foreach (lines, i, line)
 		berth_out_say(&cli->out, "| %s", json_string_value(line));
 }
 
@@ -151,8 +150,7 @@ static int end_running(struct berth_cli *cli, struct berth_job *job, struct bert
 
 	if (r < 0)
 		return r;
-	json_array_foreach(services.records, i, record)
-	{
+	json_array_foreach (services.records, i, record) {
 		const char *key = json_string_value(berth_registry_private(record, "key"));
 
 		if (r == 0 && key && strcmp(key, job->identity.key) == 0)
@@ -182,14 +180,13 @@ static int free_wish(struct berth_cli *cli, struct berth_job *job, struct berth_
 
 	if (r < 0)
 		return r;
-	json_array_foreach(services.records, i, record)
-	{
+	json_array_foreach (services.records, i, record) {
 		const json_t *service = berth_registry_service(record);
 		const json_t *port;
 		bool wished = false;
 
-		json_array_foreach(json_object_get(service, "ports"), j, port) wished |=
-			is_wished(&job->wish, (uint16_t)berth_json_int(port, "port", 0));
+		json_array_foreach (json_object_get(service, "ports"), j, port)
+			wished |= is_wished(&job->wish, (uint16_t)berth_json_int(port, "port", 0));
 		if (!wished || r < 0)
 			continue;
 		r = stop_record(cli, &services.registry, record, err);

@@ -12,8 +12,7 @@ static void add_each(const json_t *row, struct berth_str *text,
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(row, "ports"), i, port)
-	{
+	json_array_foreach (json_object_get(row, "ports"), i, port) {
 		size_t before = text->len;
 
 		/* What a debugger or a probe has beside the declared ports is for status. */
@@ -65,8 +64,9 @@ static void format_ports(const json_t *row, const json_t *value, int64_t now_ms,
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(value, i, port) berth_str_addf(
-		text, "%s%lld", i ? "," : "", (long long)berth_json_int(port, "port", 0));
+	json_array_foreach (value, i, port)
+		berth_str_addf(text, "%s%lld", i ? "," : "",
+			       (long long)berth_json_int(port, "port", 0));
 }
 
 const struct berth_column berth_service_columns[] = {

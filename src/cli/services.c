@@ -51,7 +51,9 @@ static bool has(const json_t *array, const json_t *wanted)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item) if (item == wanted) return true;
+	json_array_foreach (array, i, item)
+		if (item == wanted)
+			return true;
 	return false;
 }
 
@@ -74,8 +76,9 @@ int berth_services_select(struct berth_services *services, const struct berth_op
 
 		if (r < 0)
 			return r;
-		json_array_foreach(found, j, record) if (!has(all, record))
-			json_array_append(all, record);
+		json_array_foreach (found, j, record)
+			if (!has(all, record))
+				json_array_append(all, record);
 	}
 	*ret_found = BERTH_STEAL(all);
 	return 0;
@@ -114,7 +117,7 @@ json_t *berth_services_documents(const json_t *records)
 	json_t *record;
 	size_t i;
 
-	json_array_foreach(records, i, record)
+	json_array_foreach (records, i, record)
 		json_array_append(documents, berth_registry_service(record));
 	return documents;
 }
@@ -124,9 +127,9 @@ const json_t *berth_services_port(const json_t *service, const char *name)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(service, "ports"), i,
-			   port) if (!name || strcmp(berth_json_string(port, "name", ""), name) ==
-						      0) return port;
+	json_array_foreach (json_object_get(service, "ports"), i, port)
+		if (!name || strcmp(berth_json_string(port, "name", ""), name) == 0)
+			return port;
 	return NULL;
 }
 
