@@ -89,8 +89,12 @@ static void on_note(struct guardian *guardian)
 {
 	struct berth_note note;
 	int fd = -1;
+	int r;
 
-	if (berth_note_recv(guardian->report_fd, &note, NULL, &fd) <= 0) {
+	r = berth_note_recv(guardian->report_fd, &note, NULL, &fd);
+	if (r == -EINTR || r == -EAGAIN)
+		return;
+	if (r <= 0) {
 		berth_fd_close(&guardian->report_fd);
 		return;
 	}
@@ -125,6 +129,13 @@ static void on_note(struct guardian *guardian)
 		break;
 	}
 	berth_fd_close(&fd);
+}
+
+static bool has_note(const struct guardian *guardian)
+{
+	struct pollfd poll_fd = { .fd = guardian->report_fd, .events = POLLIN };
+
+	return guardian->report_fd >= 0 && poll(&poll_fd, 1, 0) == 1;
 }
 
 static void on_front(struct guardian *guardian)
@@ -196,10 +207,12 @@ void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, i
 			on_front(&guardian);
 		if (fds[0].revents)
 			on_note(&guardian);
-		/* Its last words first. */
-		else if (fds[2].revents)
+		if (fds[2].revents)
 			break;
 	}
+	/* Its last words: they may have come after the look at the socket, before that at the process. */
+	while (has_note(&guardian))
+		on_note(&guardian);
 	if (!guardian.ended)
 		clear_up(&guardian);
 	waitpid(guardian.supervisor, NULL, 0);

@@ -159,7 +159,10 @@ int berth_history_load(json_t **ret_ends)
 json_t *berth_history_tail(const char *path, size_t count)
 {
 	json_t *lines = json_array();
-	BERTH_AUTO_FD int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) : -1;
+	BERTH_AUTO_FD int fd =
+		path && *path
+			? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+			: -1;
 	char text[TAIL_MAX + 1], shown[2048];
 	struct stat st;
 	char *line, *end;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "app/note.h"
+#include "app/steering.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "os/tree.h"
@@ -113,7 +114,7 @@ static void begin_watch(struct berth_supervisor *supervisor)
 	 */
 	if (berth_note_send(supervisor->report_fd, &note, NULL, fd) < 0)
 		supervisor->guardian_gone = true;
-	if (berth_supervisor_add_view(supervisor, fd, true) < 0)
+	if (berth_steering_add_view(supervisor, fd, true) < 0)
 		close(fd);
 	supervisor->child.notify_fd = -1;
 }

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "app/control.h"
+#include "app/steering.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "os/uds.h"
@@ -109,7 +110,7 @@ static void do_view(struct berth_client *client, const json_t *request, int fd)
 		reply_error(client, BERTH_ERR_USAGE, "a view needs its notify descriptor");
 		return;
 	}
-	if (berth_supervisor_add_view(client->supervisor, duplicate, false) < 0) {
+	if (berth_steering_add_view(client->supervisor, duplicate, false) < 0) {
 		close(duplicate);
 		reply_error(client, BERTH_ERR_REFUSED, "too many commands run in this copy's view");
 		return;

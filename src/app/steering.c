@@ -187,13 +187,13 @@ static void on_notify(struct berth_loop_source *source, uint32_t events)
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		bool own = view->own;
 
-		berth_supervisor_close_view(view);
+		berth_steering_close_view(view);
 		if (own)
 			supervisor->tree_hup = true;
 	}
 }
 
-int berth_supervisor_add_view(struct berth_supervisor *supervisor, int notify_fd, bool own)
+int berth_steering_add_view(struct berth_supervisor *supervisor, int notify_fd, bool own)
 {
 	for (size_t i = 0; i < BERTH_SUPERVISOR_VIEWS_MAX; i++) {
 		struct berth_view *view = &supervisor->views[i];
@@ -212,7 +212,7 @@ int berth_supervisor_add_view(struct berth_supervisor *supervisor, int notify_fd
 	return -ENOSPC;
 }
 
-void berth_supervisor_close_view(struct berth_view *view)
+void berth_steering_close_view(struct berth_view *view)
 {
 	struct berth_supervisor *supervisor = view->supervisor;
 
@@ -223,7 +223,7 @@ void berth_supervisor_close_view(struct berth_view *view)
 	berth_fd_close(&view->notify_fd);
 }
 
-void berth_supervisor_retry(struct berth_supervisor *supervisor, int64_t now_ns)
+void berth_steering_retry(struct berth_supervisor *supervisor, int64_t now_ns)
 {
 	for (size_t i = 0; i < BERTH_SUPERVISOR_PENDING_MAX; i++) {
 		struct berth_pending pending = supervisor->pending[i];
@@ -236,7 +236,7 @@ void berth_supervisor_retry(struct berth_supervisor *supervisor, int64_t now_ns)
 	}
 }
 
-int64_t berth_supervisor_retry_ns(const struct berth_supervisor *supervisor)
+int64_t berth_steering_retry_ns(const struct berth_supervisor *supervisor)
 {
 	int64_t next = INT64_MAX;
 

@@ -40,3 +40,10 @@ void berth_steering_on_listen(struct berth_supervisor *supervisor, struct berth_
 			      const struct berth_notify_call *call, int64_t deadline_ns);
 void berth_steering_on_connect(struct berth_supervisor *supervisor, struct berth_view *view,
 			       const struct berth_notify_call *call);
+
+/* Answer for the tree behind @notify_fd, which is consumed on success: the service's own, or that of berth exec. */
+BERTH_MUST_USE int berth_steering_add_view(struct berth_supervisor *supervisor, int notify_fd,
+					   bool own);
+void berth_steering_close_view(struct berth_view *view);
+void berth_steering_retry(struct berth_supervisor *supervisor, int64_t now_ns);
+int64_t berth_steering_retry_ns(const struct berth_supervisor *supervisor);

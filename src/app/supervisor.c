@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "app/note.h"
+#include "app/steering.h"
 #include "base/str.h"
 #include "base/time.h"
 
@@ -28,7 +29,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_deadline(const struct berth_supervisor *supervisor)
 {
-	int64_t next = berth_supervisor_retry_ns(supervisor);
+	int64_t next = berth_steering_retry_ns(supervisor);
 
 	next = earlier(next, supervisor->service.deadline_ns);
 	next = earlier(next, supervisor->ttl_ns);
@@ -47,7 +48,7 @@ static void run_timers(struct berth_supervisor *supervisor)
 {
 	int64_t now = berth_time_mono_ns();
 
-	berth_supervisor_retry(supervisor, now);
+	berth_steering_retry(supervisor, now);
 	if (is_due(supervisor->settle_ns, now))
 		berth_supervisor_settle(supervisor);
 	if (is_due(supervisor->rearm_ns, now))
@@ -96,7 +97,7 @@ static void deinit(struct berth_supervisor *supervisor)
 	berth_cgroup_remove(&supervisor->cgroup);
 	for (size_t i = 0; i < BERTH_SUPERVISOR_VIEWS_MAX; i++)
 		if (supervisor->views[i].notify_fd >= 0)
-			berth_supervisor_close_view(&supervisor->views[i]);
+			berth_steering_close_view(&supervisor->views[i]);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->watches); i++)
 		berth_fd_close(&supervisor->watches[i].pidfd);
 	berth_outq_deinit(&supervisor->messages);

@@ -218,13 +218,6 @@ BERTH_MUST_USE int berth_supervisor_environment(struct berth_supervisor *supervi
 						char ***ret_env);
 void berth_supervisor_free_words(char **words);
 
-/* steering.c */
-BERTH_MUST_USE int berth_supervisor_add_view(struct berth_supervisor *supervisor, int notify_fd,
-					     bool own);
-void berth_supervisor_close_view(struct berth_view *view);
-void berth_supervisor_retry(struct berth_supervisor *supervisor, int64_t now_ns);
-int64_t berth_supervisor_retry_ns(const struct berth_supervisor *supervisor);
-
 /* users.c - which process has which of the ports */
 
 /* @user has just called bind() or listen() with @call. */

@@ -56,6 +56,9 @@ static bool is_in_session(const struct sweep *sweep, const struct berth_proc_sta
 	const json_t *session;
 	size_t i;
 
+	/* Kernel threads, and in a container what was put in from outside: no session that we know. */
+	if (stat->session <= 0)
+		return false;
 	if (json_is_true(berth_registry_private(sweep->record, "detached")) &&
 	    stat->session ==
 		    (pid_t)berth_json_int(berth_registry_service(sweep->record), "pid", -1))
@@ -73,7 +76,7 @@ static bool is_left_over(const struct sweep *sweep, const struct berth_proc_stat
 	bool has_mark = false;
 
 	if (stat->id.start_ticks < sweep->supervisor.start_ticks || stat->id.pid == sweep->own ||
-	    stat->state == 'Z')
+	    (stat->state == 'Z' && stat->threads <= 1))
 		return false;
 	if (berth_procfs_status(stat->id.pid, &status) < 0)
 		return false;

@@ -289,6 +289,48 @@ static int note_listener(const struct berth_sockdiag_entry *entry, void *arg)
 	return 0;
 }
 
+/* Without a wish the number shows when it listens: the lowest of the tree's that is no tool's. */
+struct discovery {
+	struct berth_supervisor *supervisor;
+	struct berth_port_user user;
+	uint16_t port;
+};
+
+static int discover(const struct berth_sockdiag_entry *entry, void *arg)
+{
+	struct discovery *discovery = arg;
+	uint16_t port = berth_addr_port(&entry->local);
+	struct berth_port_user user = { .inode = entry->inode, .listening = true };
+
+	if (!entry->inode || berth_steer_is_tool(port) ||
+	    (discovery->port && port >= discovery->port) ||
+	    !find_anywhere(discovery->supervisor, &user) || !user.pid)
+		return 0;
+	discovery->port = port;
+	discovery->user = user;
+	return 0;
+}
+
+static void discover_main(struct berth_supervisor *supervisor, size_t index)
+{
+	struct discovery discovery = { .supervisor = supervisor };
+	const struct berth_sockdiag_query query = {
+		.family = AF_UNSPEC,
+		.protocol = IPPROTO_TCP,
+		.states = BERTH_SOCKDIAG_LISTEN,
+	};
+	struct berth_port_user *slot;
+
+	if (berth_sockdiag_each(&query, discover, &discovery) < 0 || !discovery.port)
+		return;
+	supervisor->ports.steer[index].given = discovery.port;
+	supervisor->ports.steer[index].live = true;
+	berth_steer_port_add_asked(&supervisor->ports.steer[index], discovery.port);
+	slot = berth_ports_add_user(&supervisor->ports, index, discovery.user.inode);
+	if (slot)
+		*slot = discovery.user;
+}
+
 void berth_supervisor_poll_ports(struct berth_supervisor *supervisor)
 {
 	supervisor->poll_ns = berth_time_mono_ns() + POLL_NS;
@@ -303,6 +345,8 @@ void berth_supervisor_poll_ports(struct berth_supervisor *supervisor)
 			.port_hi = port,
 		};
 
+		if (!port && supervisor->ports.steer[i].kind == BERTH_STEER_DECLARED)
+			discover_main(supervisor, i);
 		if (port && berth_sockdiag_each(&query, note_listener, &search) < 0)
 			return;
 	}

@@ -85,10 +85,52 @@ static bool is_same_command(const struct berth_job *job, const json_t *service)
 	return json_array_size(command) == i;
 }
 
+/* " (it asked for 5173, held by node 812 'shop@main/web')" */
+static void add_moved(struct berth_str *text, const json_t *port)
+{
+	const json_t *holder = json_object_get(port, "holder");
+	const char *process = berth_json_string(holder, "process", NULL);
+	const char *service = berth_json_string(holder, "service", NULL);
+	int64_t asked = berth_json_int(port, "asked", 0);
+
+	if (!asked || asked == berth_json_int(port, "port", 0))
+		return;
+	berth_str_addf(text, " (it asked for %lld", (long long)asked);
+	if (process)
+		berth_str_addf(text, ", held by %s %lld", process,
+			       (long long)berth_json_int(holder, "pid", 0));
+	if (process && service)
+		berth_str_addf(text, " '%s'", service);
+	berth_str_add(text, ")");
+}
+
+static void print_port(struct berth_cli *cli, const json_t *service, const json_t *port,
+		       bool reused)
+{
+	const char *url = berth_json_string(port, "url", NULL);
+	const char *name = berth_json_string(port, "name", "");
+	struct berth_str text = { 0 };
+
+	berth_str_add(&text, berth_json_string(service, "service", ""));
+	if (strcmp(name, "main") != 0)
+		berth_str_addf(&text, ":%s", name);
+	if (url)
+		berth_str_addf(&text, " is %s", url);
+	else
+		berth_str_addf(&text, " is port %lld", (long long)berth_json_int(port, "port", 0));
+	add_moved(&text, port);
+	if (reused)
+		berth_str_add(&text, ", running already");
+	if (berth_str_text(&text))
+		berth_out_say(&cli->out, "%s", berth_str_text(&text));
+	berth_str_deinit(&text);
+}
+
 static void print_started(struct berth_cli *cli, json_t *service, bool reused)
 {
 	BERTH_AUTO_JSON json_t *document =
 		json_pack("{s:i,s:b,s:O}", "version", 1, "reused", reused, "service", service);
+	const char *why = berth_json_string(service, "steering_why", NULL);
 	const json_t *port;
 	size_t i;
 
@@ -96,22 +138,10 @@ static void print_started(struct berth_cli *cli, json_t *service, bool reused)
 		berth_out_json(&cli->out, document);
 		return;
 	}
-	json_array_foreach (json_object_get(service, "ports"), i, port) {
-		const char *url = berth_json_string(port, "url", NULL);
-		const char *name = berth_json_string(port, "name", "");
-		int64_t asked = berth_json_int(port, "asked", 0),
-			number = berth_json_int(port, "port", 0);
-		char where[64], moved[48] = "";
-
-		snprintf(where, sizeof(where), "%s%.0lld", url ? url : "port ",
-			 url ? 0 : (long long)number);
-		if (asked && asked != number)
-			snprintf(moved, sizeof(moved), " (it asked for %lld)", (long long)asked);
-		berth_out_say(&cli->out, "%s%s%s is %s%s%s",
-			      berth_json_string(service, "service", ""),
-			      strcmp(name, "main") ? ":" : "", strcmp(name, "main") ? name : "",
-			      where, moved, reused ? ", running already" : "");
-	}
+	json_array_foreach (json_object_get(service, "ports"), i, port)
+		print_port(cli, service, port, reused);
+	if (why)
+		berth_out_say(&cli->out, "no steering: %s", why);
 }
 
 /* The end of its log, as it is, for the one who waits. */

@@ -790,13 +790,14 @@ static void write_record(const struct world *w, pid_t supervisor)
 	file = fopen(w->record, "we");
 	assert_non_null(file);
 	fprintf(file,
-		"{\"service\":{\"id\":\"7f3k2m\",\"project\":\"shop\",\"root\":\"%s\",\"branch\":null,\"service\":\"api\","
+		"berth 1 %d %llu 0 0 0 %s -\n"
+		"{\"id\":\"7f3k2m\",\"project\":\"shop\",\"root\":\"%s\",\"branch\":null,\"service\":\"api\","
 		"\"instance\":2,\"state\":\"ready\",\"pid\":4711,\"supervisor_pid\":%d,"
 		"\"started_at\":\"2026-11-21T09:30:00.123Z\",\"cwd\":\"%s\","
-		"\"ports\":[{\"name\":\"main\",\"port\":9001,\"url\":\"http://localhost:9001\"}]},"
-		"\"berth\":{\"supervisor\":{\"pid\":%d,\"start\":%llu},\"boot\":\"%s\"}}",
-		w->project, (int)supervisor, w->below, (int)supervisor, start_ticks(supervisor),
-		boot);
+		"\"ports\":[{\"name\":\"main\",\"port\":9001,\"url\":\"http://localhost:9001\"}]}\n"
+		"{}\n",
+		(int)supervisor, start_ticks(supervisor), boot, w->project, (int)supervisor,
+		w->below);
 	fclose(file);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -90,7 +91,8 @@ static void live_on(const int told[2], unsigned int how)
 		struct berth_notify_program program;
 		int fd;
 
-		if (berth_notify_program_new(false, &program) < 0 || berth_notify_install(&program, &fd) < 0)
+		if (berth_notify_program_new(false, &program) < 0 ||
+		    berth_notify_install(&program, &fd) < 0)
 			_exit(1);
 	}
 	pid = getpid();
@@ -166,12 +168,13 @@ static void end_orphan(struct orphan *orphan)
 /* As the supervisor would have left it; @session NULL: none was begun. */
 static json_t *record_of(const struct orphan *session)
 {
-	json_t *record = json_pack("{s:{s:s,s:s,s:s,s:[{s:i,s:s}]},s:{s:s,s:s,s:o,s:b,s:i,s:[],s:[]}}", "service",
-				   "id", id, "service", "api", "state", "ready", "ports", "port", 5000, "url",
-				   "http://localhost:5000", "berth", "boot", registry.boot, "key",
-				   "0123456789abcdef0123456789abcdef", "supervisor",
-				   berth_registry_process_json(&supervisor), "steered", false, "filters",
-				   (int)own_filters, "sessions", "files");
+	json_t *record =
+		json_pack("{s:{s:s,s:s,s:s,s:[{s:i,s:s}]},s:{s:s,s:s,s:o,s:b,s:i,s:[],s:[]}}",
+			  "service", "id", id, "service", "api", "state", "ready", "ports", "port",
+			  5000, "url", "http://localhost:5000", "berth", "boot", registry.boot,
+			  "key", "0123456789abcdef0123456789abcdef", "supervisor",
+			  berth_registry_process_json(&supervisor), "steered", false, "filters",
+			  (int)own_filters, "sessions", "files");
 
 	assert_non_null(record);
 	if (session)
@@ -234,7 +237,8 @@ static void of_a_steered_service_only_who_has_its_filter_is_ended(void **state)
 	BERTH_AUTO_JSON json_t *record = record_of(&with);
 
 	(void)state;
-	json_array_append_new(berth_registry_private(record, "sessions"), berth_registry_process_json(&without.id));
+	json_array_append_new(berth_registry_private(record, "sessions"),
+			      berth_registry_process_json(&without.id));
 	set(record, "steered", json_true());
 	assert_int_equal(berth_sweep(&registry, record), 1);
 	assert_false(is_alive(&with));
@@ -334,8 +338,10 @@ static void what_a_record_has_put_around_is_taken_back(void **state)
 	(void)state;
 	json_array_append_new(berth_registry_private(record, "files"),
 			      json_string(write_file("api.pid", "1\n", pid_file)));
-	write_file("ports.json",
-		   "{\"api\":5000,\"api_url\":\"http://localhost:5000\",\"web\":5001,\"x\":\"5000\"}", ports_file);
+	write_file(
+		"ports.json",
+		"{\"api\":5000,\"api_url\":\"http://localhost:5000\",\"web\":5001,\"x\":\"5000\"}",
+		ports_file);
 	set(record, "ports_file", json_string(ports_file));
 	assert_int_equal(berth_registry_write(&registry, id, record), 0);
 	berth_registry_claim_port(&registry, 5000, id);
@@ -353,7 +359,8 @@ static void what_a_record_has_put_around_is_taken_back(void **state)
 	assert_int_equal(json_array_size(ends), 1);
 	end = json_array_get(ends, 0);
 	assert_string_equal(berth_json_string(end, "state", ""), "failed");
-	assert_string_equal(berth_json_string(json_object_get(end, "exit"), "by", ""), "supervisor");
+	assert_string_equal(berth_json_string(json_object_get(end, "exit"), "by", ""),
+			    "supervisor");
 	assert_true(json_is_string(json_object_get(end, "ended_at")));
 }
 
@@ -363,7 +370,8 @@ static void a_ports_file_of_nobody_else_goes_whole(void **state)
 	char ports_file[PATH_SIZE];
 
 	(void)state;
-	set(record, "ports_file", json_string(write_file("ports.json", "{\"api\":5000}", ports_file)));
+	set(record, "ports_file",
+	    json_string(write_file("ports.json", "{\"api\":5000}", ports_file)));
 	berth_sweep_record(&registry, record);
 	assert_int_equal(access(ports_file, F_OK), -1);
 	/* and what is none is left as it is */
@@ -376,7 +384,8 @@ static void dead_records_are_swept_and_live_ones_left(void **state)
 {
 	const struct berth_proc_id self = id_of(getpid());
 	struct orphan orphan = start_orphan(0);
-	BERTH_AUTO_JSON json_t *live = record_of(NULL), *ending = record_of(NULL), *dead = record_of(&orphan);
+	BERTH_AUTO_JSON json_t *live = record_of(NULL), *ending = record_of(NULL),
+			       *dead = record_of(&orphan);
 	BERTH_AUTO_JSON json_t *records = json_array();
 
 	(void)state;
@@ -421,18 +430,27 @@ static void all_descendants_are_ended_but_those_below_a_spared_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(who_began_a_session_is_ended_and_a_neighbour_is_not, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_session_whose_number_came_again_is_a_neighbours, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_is_older_than_the_supervisor_is_none_of_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(of_a_steered_service_only_who_has_its_filter_is_ended, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(in_the_fronts_group_the_filter_tells_it_from_a_pipelines_others, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(who_began_a_session_is_ended_and_a_neighbour_is_not,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_session_whose_number_came_again_is_a_neighbours,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_older_than_the_supervisor_is_none_of_it,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			of_a_steered_service_only_who_has_its_filter_is_ended, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			in_the_fronts_group_the_filter_tells_it_from_a_pipelines_others, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(who_has_kept_the_mark_is_ended, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(after_a_reboot_only_the_record_goes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(after_a_reboot_only_the_record_goes, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(damaged_sessions_mean_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_a_record_has_put_around_is_taken_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_ports_file_of_nobody_else_goes_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(dead_records_are_swept_and_live_ones_left, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_record_has_put_around_is_taken_back, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_ports_file_of_nobody_else_goes_whole, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(dead_records_are_swept_and_live_ones_left, set_up,
+						tear_down),
 		cmocka_unit_test(all_descendants_are_ended_but_those_below_a_spared_one),
 	};
 
