@@ -3,12 +3,13 @@
 /*
  * usage: holds take COUNT | behind COUNT TAKEN | full COUNT TAKEN
  *
- *   take     by turns a hold of one free port, made and given back, and what no program can do without: two sockets, one of each
- *            family, bound to it and closed
+ *   take     by turns a hold of one free port, made and given back, and what no program can do
+ *            without: two sockets, one of each family, bound to it and closed
  *   behind   the first TAKEN numbers of a range are taken, the next one is free
  *   full     all TAKEN numbers of a range are taken: the refusal, with its text
  *
- * Prints the nanoseconds of each turn, a line each; "take" has two numbers in a line, the hold and the bare sockets.
+ * Prints the nanoseconds of each turn, a line each; "take" has two numbers in a line, the hold
+ * and the bare sockets.
  */
 #include <berth/berth.h>
 
@@ -21,7 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WARM_UP = 10, FIRST = 20000, COUNT_MAX = 100000, TAKEN_MAX = 12000 };
+enum {
+	WARM_UP = 10,
+	FIRST = 20000,
+	COUNT_MAX = 100000,
+	TAKEN_MAX = 12000
+};
 
 static long now_ns(void)
 {
@@ -33,8 +39,10 @@ static long now_ns(void)
 
 static int bind_bare(int family, unsigned int port)
 {
-	const struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	const struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	const struct sockaddr_in any4 = { .sin_family = AF_INET,
+					  .sin_port = htons((uint16_t)port) };
+	const struct sockaddr_in6 any6 = { .sin6_family = AF_INET6,
+					   .sin6_port = htons((uint16_t)port) };
 	const struct sockaddr *addr = (const struct sockaddr *)&any4;
 	socklen_t len = sizeof(any4);
 	const int on = 1;
@@ -104,7 +112,8 @@ static void take_numbers(unsigned int count)
 
 	raise_limit(count + 100);
 	for (unsigned int i = 0; i < count; i++) {
-		const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(FIRST + i)) };
+		const struct sockaddr_in any = { .sin_family = AF_INET,
+						 .sin_port = htons((uint16_t)(FIRST + i)) };
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||

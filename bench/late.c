@@ -3,8 +3,9 @@
 /*
  * usage: late SOCKET MILLISECONDS
  *
- * Takes the number in PORT, listens there MILLISECONDS later, and says to whoever listens on the unix socket SOCKET: "PID PORT", or
- * "PID failed: ...". Then it tells its pid to each client, until SOCKET's other end is closed.
+ * Takes the number in PORT, listens there MILLISECONDS later, and says to whoever listens on the
+ * unix socket SOCKET: "PID PORT", or "PID failed: ...". Then it tells its pid to each client, until
+ * SOCKET's other end is closed.
  */
 #include <err.h>
 #include <errno.h>
@@ -21,7 +22,8 @@
 
 static int listen_on(unsigned long port)
 {
-	const struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	const struct sockaddr_in addr = { .sin_family = AF_INET,
+					  .sin_port = htons((uint16_t)port) };
 	const int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -46,7 +48,8 @@ static int connect_to(const char *path)
 
 static void serve(int listener, int report)
 {
-	struct pollfd fds[] = { { .fd = listener, .events = POLLIN }, { .fd = report, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = listener, .events = POLLIN },
+				{ .fd = report, .events = POLLIN } };
 
 	while (poll(fds, 2, -1) > 0 && !fds[1].revents) {
 		int client = accept(listener, NULL, NULL);

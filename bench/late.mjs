@@ -3,8 +3,9 @@
 //
 // usage: node late.mjs HOW SOCKET MILLISECONDS NODE_MODULES
 //
-// HOW is a package of npm, used as its README shows, or "PORT" for the number in the environment. Everything is loaded first; then it says
-// "ready" on SOCKET, and starts when it hears "go", so that all programs pick at the same moment.
+// HOW is a package of npm, used as its README shows, or "PORT" for the number in the environment.
+// Everything is loaded first; then it says "ready" on SOCKET, and starts when it hears "go", so that
+// all programs pick at the same moment.
 
 import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";

@@ -3,8 +3,9 @@
 /*
  * usage: spawn COUNT COMMAND [ARG...] --and COMMAND [ARG...]
  *
- * Started by posix_spawn(), which for this purpose is vfork(): what the measuring program itself has in memory costs nothing. Standard output
- * of the commands goes to /dev/null. Prints a line a turn: the nanoseconds of the first, those of the second.
+ * Started by posix_spawn(), which for this purpose is vfork(): what the measuring program itself
+ * has in memory costs nothing. Standard output of the commands goes to /dev/null. Prints a line a
+ * turn: the nanoseconds of the first, those of the second.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WARM_UP = 5, COUNT_MAX = 100000 };
+enum {
+	WARM_UP = 5,
+	COUNT_MAX = 100000
+};
 
 static long now_ns(void)
 {

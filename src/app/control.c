@@ -69,6 +69,9 @@ int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms
 	if (r < 0)
 		return r;
 	n = berth_uds_recv(fd, answer, BERTH_CONTROL_MAX, NULL);
+	/* Told once, before the answer, by a supervisor that has ended with another request unread. */
+	if (n == -ECONNRESET)
+		n = berth_uds_recv(fd, answer, BERTH_CONTROL_MAX, NULL);
 	if (n <= 0)
 		return berth_err_set(err, -ECONNRESET, BERTH_ERR_INTERNAL,
 				     "the supervisor has gone");

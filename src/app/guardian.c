@@ -173,11 +173,8 @@ static void clear_up(struct guardian *guardian)
 	if (!guardian->id[0] || berth_registry_open(&registry, NULL) < 0)
 		return;
 	record = berth_registry_read(&registry, guardian->id);
-	if (record) {
-		if (json_is_string(berth_registry_private(record, "cgroup")))
-			rmdir(json_string_value(berth_registry_private(record, "cgroup")));
+	if (record)
 		berth_sweep_record(&registry, record);
-	}
 	berth_registry_close(&registry);
 }
 

@@ -41,14 +41,35 @@ void berth_ports_deinit(struct berth_ports *ports)
 	free(BERTH_STEAL(ports->foreign));
 }
 
+/*
+ * Declared rows stand before all others: their sockets are watched by the rows' own addresses, so they
+ * never move. An extra one, which nobody watches, gives way.
+ */
+static size_t make_room(struct berth_ports *ports, enum berth_steer_kind kind)
+{
+	size_t index = ports->count;
+
+	if (kind != BERTH_STEER_DECLARED)
+		return index;
+	while (index > 0 && ports->steer[index - 1].kind != BERTH_STEER_DECLARED)
+		index--;
+	if (index < ports->count) {
+		ports->steer[ports->count] = ports->steer[index];
+		ports->port[ports->count] = ports->port[index];
+	}
+	return index;
+}
+
 int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name,
 		    uint16_t asked)
 {
-	size_t index = ports->count;
-	struct berth_port *port = &ports->port[index];
+	struct berth_port *port;
+	size_t index;
 
-	if (index == BERTH_PORTS_MAX)
+	if (ports->count == BERTH_PORTS_MAX)
 		return -1;
+	index = make_room(ports, kind);
+	port = &ports->port[index];
 	ports->steer[index] = (struct berth_steer_port){ .kind = kind };
 	*port = (struct berth_port){ 0 };
 	berth_lease_init(&port->lease, ports->means, SOCK_STREAM);

@@ -108,7 +108,10 @@ BERTH_MUST_USE int berth_ports_lease_one(struct berth_ports *ports, size_t index
 BERTH_MUST_USE int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *wish,
 					  const char *service, struct berth_err *err);
 
-/* A new row; its index, or -1 when there are too many. */
+/*
+ * A new row; its index, or -1 when there are too many. A declared one stands before all others, whose
+ * first gives way to it.
+ */
 int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name,
 		    uint16_t asked);
 /*

@@ -14,6 +14,9 @@
 #include "base/time.h"
 #include "os/uds.h"
 
+/* Longer than anybody waits, and far from overflowing in ns. */
+#define GRACE_MAX_MS (366 * 24 * 3600 * 1000LL)
+
 static void close_client(struct berth_client *client)
 {
 	berth_loop_remove(&client->supervisor->loop, &client->source);
@@ -84,7 +87,7 @@ static void do_stop(struct berth_client *client, const json_t *request, int fd)
 	bool hard = berth_json_bool(request, "kill", false);
 
 	client->waits_for_end = true;
-	if (grace_ms >= 0)
+	if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
 		supervisor->service.times.grace_ns = grace_ms * 1000000;
 	berth_supervisor_end(supervisor, force ? BERTH_END_BY_FORCE : BERTH_END_BY_USER,
 			     hard ? BERTH_SERVICE_ON_KILL : BERTH_SERVICE_ON_STOP);

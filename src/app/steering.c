@@ -159,11 +159,12 @@ static void dispatch(struct berth_supervisor *supervisor, struct berth_view *vie
 		 * A session of its own can't be left again, and is never given to others while in
 		 * use: a mark that survives us.
 		 */
-		if (view->own)
+		if (view->own) {
 			note_process(supervisor->sessions, &supervisor->session_count, call->tid);
+			/* Before it begins: we may be killed at any moment. */
+			berth_supervisor_save(supervisor);
+		}
 		berth_notify_continue(view->notify_fd, call);
-		if (view->own)
-			berth_supervisor_touch(supervisor);
 		break;
 	case BERTH_NOTIFY_LANDLOCK:
 		note_process(supervisor->confined, &supervisor->confined_count, call->tid);

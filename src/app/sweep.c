@@ -111,15 +111,21 @@ static int end_left_over(pid_t pid, void *arg)
 	return 0;
 }
 
+static void kill_cgroup(const json_t *record)
+{
+	const char *path = json_string_value(berth_registry_private(record, "cgroup"));
+
+	/* Not there, or not ours to kill: each process is found by itself. */
+	if (path)
+		(void)!berth_cgroup_kill(path);
+}
+
 static void remove_cgroup(const json_t *record)
 {
 	const char *path = json_string_value(berth_registry_private(record, "cgroup"));
 
-	if (!path || berth_cgroup_kill(path) < 0)
-		return;
-	for (int round = 0; round < ROUNDS_MAX && rmdir(path) < 0 && errno == EBUSY; round++)
-		poll(NULL, 0, 10); /* the dead leave the group a moment after the signal, and
-				      nothing tells */
+	if (path)
+		(void)!berth_cgroup_remove_path(path);
 }
 
 /* The ports file may be shared with other services: only our own members go. */
@@ -193,6 +199,7 @@ void berth_sweep_record(struct berth_registry *registry, json_t *record)
 	json_array_foreach (berth_registry_private(record, "files"), i, item)
 		if (json_is_string(item))
 			unlink(json_string_value(item));
+	remove_cgroup(record);
 	clean_ports_file(record);
 	json_array_foreach (json_object_get(service, "ports"), i, item)
 		berth_registry_unclaim_port(registry, (uint16_t)berth_json_int(item, "port", 0),
@@ -219,7 +226,7 @@ int berth_sweep(struct berth_registry *registry, json_t *record)
 		 berth_json_string(berth_registry_service(record), "id", "?"));
 	/* After a reboot nothing of it lives, and numbers mean other processes. */
 	if (json_is_string(berth_registry_private(record, "boot"))) {
-		remove_cgroup(record);
+		kill_cgroup(record);
 		for (int round = 0; round < ROUNDS_MAX; round++) {
 			before = sweep.ended;
 			r = berth_procfs_each(end_left_over, &sweep);

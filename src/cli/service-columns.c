@@ -79,7 +79,7 @@ const struct berth_column berth_service_columns[] = {
 	{ "since", "SINCE", BERTH_COLUMN_STRING, "started_at", "how long it has been running",
 	  .format = berth_column_age },
 	{ "pid", "PID", BERTH_COLUMN_INTEGER, "pid", "of the command", .extra = true },
-	{ "ports", "PORTS", BERTH_COLUMN_STRING, "ports", "all its port numbers", .extra = true,
+	{ "ports", "PORTS", BERTH_COLUMN_LIST, "ports", "all its port numbers", .extra = true,
 	  .format = format_ports },
 	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of this life of it", .extra = true },
 	{ "restarts", "RESTARTS", BERTH_COLUMN_INTEGER, "restarts", "how often it was restarted",

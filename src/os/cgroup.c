@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +12,9 @@
 #include "os/statefile.h"
 
 enum {
-	CGROUP_FILE_MAX = 65536
+	CGROUP_FILE_MAX = 65536,
+	REMOVE_TRIES = 100,
+	REMOVE_PAUSE_MS = 2,
 };
 
 /* Where version 2 is mounted: alone, or beside version 1 ("hybrid"). */
@@ -102,12 +105,20 @@ unsigned long berth_cgroup_oom_kills(const char *path)
 	return found && sscanf(found, "oom_kill %lu", &kills) == 1 ? kills : 0;
 }
 
+int berth_cgroup_remove_path(const char *path)
+{
+	for (int tries = 0; rmdir(path) < 0; tries++) {
+		if (errno != EBUSY || tries == REMOVE_TRIES)
+			return -errno;
+		poll(NULL, 0, REMOVE_PAUSE_MS);
+	}
+	return 0;
+}
+
 int berth_cgroup_remove(struct berth_cgroup *cgroup)
 {
-	int r = 0;
+	int r = cgroup->path[0] ? berth_cgroup_remove_path(cgroup->path) : 0;
 
-	if (cgroup->path[0] && rmdir(cgroup->path) < 0)
-		r = -errno;
 	cgroup->path[0] = '\0';
 	berth_fd_close(&cgroup->fd);
 	return r;

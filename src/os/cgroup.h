@@ -21,5 +21,10 @@ BERTH_MUST_USE int berth_cgroup_new(const char *name, struct berth_cgroup *ret_c
 BERTH_MUST_USE int berth_cgroup_kill(const char *path);
 /* How many of its processes the kernel ended for want of memory; 0 where it does not tell. */
 unsigned long berth_cgroup_oom_kills(const char *path);
+/*
+ * Remove the group at @path. The dead leave a group a moment after their end: waits for that, at
+ * most 200 ms. -EBUSY: somebody lives in it still.
+ */
+int berth_cgroup_remove_path(const char *path);
 /* Remove the group, which must be empty by now (-EBUSY), and close it. Harmless on none. */
 int berth_cgroup_remove(struct berth_cgroup *cgroup);

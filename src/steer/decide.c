@@ -65,8 +65,7 @@ static bool means(const struct berth_steer_port *port, uint16_t number)
  */
 static bool is_occupied_by_other(const struct berth_steer_port *port, uint16_t number)
 {
-	return port->live && port->claimed && port->claimed != number &&
-	       port->claimed != port->given;
+	return port->live && port->claimed && port->claimed != number;
 }
 
 static struct berth_steer_verdict to_port(size_t index)

@@ -72,7 +72,7 @@ def test_other_commands_inside_work(world):
     assert [s["service"] for s in result.json["services"]] == ["outer"]
 
 
-def test_nine_deep(world):
+def test_four_deep(world):
     """Each asks the outermost; the numbers are all distinct."""
     victim = world.victim()
     argv = victim.argv("PORT")

@@ -5,7 +5,7 @@
 import os
 import re
 
-from berthtest import ids, root_and_user
+from berthtest import SERVERS, ids, need, root_and_user
 
 
 def own_lines(text):
@@ -83,3 +83,23 @@ def test_nothing_of_berth_is_on_standard_output(world):
     result = world.berth("run", "--port", "3000", "--", "echo", "mine")
     assert result.out == "mine\n"
     assert os.listdir(os.path.join(world.runtime)) in ([], ["berth"])
+
+
+@ids("D5")
+@root_and_user
+def test_a_moved_debugger_has_a_line_and_one_at_home_has_none(world):
+    need("node")
+    runs = []
+    for say in ("one", "two"):
+        runs.append(world.start("run", "--name", "web", "--port", "5000", "--", "node", "--inspect",
+                                f"{SERVERS}/server.js", say, cwd=world.make_project(say)))
+        runs[-1].wait_for("^berth: web is http://localhost:500[01]")
+    runs[1].wait_for(r"^berth: .*9229.*")
+    assert not [line for line in own_lines(runs[0].err) if "9229" in line]
+
+
+@ids("D5")
+@root_and_user
+def test_a_command_that_never_listens_has_no_line(world):
+    result = world.berth("run", "--port", "3000", "--", "true")
+    assert result.out == result.err == ""

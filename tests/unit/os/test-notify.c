@@ -568,6 +568,7 @@ static void leave_a_child(int result_fd)
 	if (pipe2(hold, O_CLOEXEC) < 0)
 		_exit(1);
 	if (fork() == 0) {
+		alarm(60); /* should the test itself die: nobody else looks after it */
 		setsid(); /* out of its session, yet not out of sight */
 		tell(result_fd, getpid(), 0);
 		(void)!read(result_fd, &byte, 1);
