@@ -33,15 +33,48 @@ static json_t *wish_document(const struct berth_wish *wish)
 	return ports;
 }
 
-static json_t *lease_request(const struct berth_job *job)
+static json_t *lease_request(const struct berth_wish *wish, const char *service)
 {
-	json_t *request = json_pack("{s:s,s:s,s:o}", "do", "lease", "service",
-				    job->identity.service, "ports", wish_document(&job->wish));
+	json_t *request = json_pack("{s:s,s:s,s:o}", "do", "lease", "service", service, "ports",
+				    wish_document(wish));
 
-	if (job->wish.range.lo)
+	if (wish->range.lo)
 		json_object_set_new(request, "range",
-				    json_pack("[i,i]", job->wish.range.lo, job->wish.range.hi));
+				    json_pack("[i,i]", wish->range.lo, wish->range.hi));
 	return request;
+}
+
+/* The supervisor that we may be below; -errno: none. */
+static int connect_outer(void)
+{
+	const char *name = secure_getenv("BERTH_SOCKET");
+
+	return name ? berth_control_connect(name) : -ENOENT;
+}
+
+/*
+ * The variable came from somewhere (a terminal that was opened from inside, long ago): if the
+ * supervisor does not know us, we are not in that tree.
+ */
+static int outside_if_denied(int r, struct berth_err *err)
+{
+	if (r >= 0 || err->code != BERTH_ERR_DENIED)
+		return r;
+	*err = (struct berth_err){ 0 };
+	return BERTH_INNER_E_OUTSIDE;
+}
+
+int berth_inner_lease(const struct berth_wish *wish, const char *service, json_t **ret_answer,
+		      struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *request = NULL;
+	BERTH_AUTO_FD int fd = connect_outer();
+
+	if (fd < 0)
+		return BERTH_INNER_E_OUTSIDE;
+	request = lease_request(wish, service);
+	return outside_if_denied(berth_control_ask(fd, request, -1, ANSWER_MS, ret_answer, err),
+				 err);
 }
 
 static bool export_pair(const char *pair)
@@ -193,27 +226,16 @@ static int run_outside(int fd, const struct berth_job *job, struct berth_err *er
 
 int berth_inner_run(struct berth_job *job, struct berth_err *err)
 {
-	const char *name = getenv("BERTH_SOCKET");
-	BERTH_AUTO_FD int fd = name ? berth_control_connect(name) : -1;
-	BERTH_AUTO_JSON json_t *request = NULL;
 	BERTH_AUTO_JSON json_t *answer = NULL;
+	BERTH_AUTO_FD int fd = -1;
 	int r;
 
+	if (!job->detach) {
+		r = berth_inner_lease(&job->wish, job->identity.service, &answer, err);
+		return r < 0 ? r : run_through(job, answer, err);
+	}
+	fd = connect_outer();
 	if (fd < 0)
 		return BERTH_INNER_E_OUTSIDE;
-	if (job->detach) {
-		r = run_outside(fd, job, err);
-	} else {
-		request = lease_request(job);
-		r = berth_control_ask(fd, request, -1, ANSWER_MS, &answer, err);
-	}
-	/*
-	 * The variable came from somewhere (a terminal that was opened from inside, long ago): we
-	 * are not in that tree.
-	 */
-	if (r < 0 && err->code == BERTH_ERR_DENIED) {
-		*err = (struct berth_err){ 0 };
-		return BERTH_INNER_E_OUTSIDE;
-	}
-	return r < 0 || job->detach ? r : run_through(job, answer, err);
+	return outside_if_denied(run_outside(fd, job, err), err);
 }

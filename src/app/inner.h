@@ -21,6 +21,13 @@ enum {
 BERTH_MUST_USE int berth_inner_run(struct berth_job *job, struct berth_err *err);
 
 /*
+ * Lease @wish through the supervisor whose tree we are in. 0 with the answer (new reference):
+ * "ports" are the numbers, in the wish's order. E_OUTSIDE, or -errno with @err (never NULL).
+ */
+BERTH_MUST_USE int berth_inner_lease(const struct berth_wish *wish, const char *service,
+				     json_t **ret_answer, struct berth_err *err);
+
+/*
  * Take the place of this process by @argv, with @job's variables and @env (an array of "K=V", NULL:
  * none). Returns only on failure.
  */

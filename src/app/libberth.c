@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/inner.h"
+#include "base/json.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -172,6 +174,38 @@ static bool read_number(const char *variable, uint16_t *ret_number)
 	return true;
 }
 
+/* The supervisor above us answers our bind() in any case: so it shall know what for. */
+static bool lease_above(const struct berth_wish *wish, struct berth_choice *choice)
+{
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	struct berth_err err = { 0 };
+	const json_t *numbers;
+
+	if (berth_inner_lease(wish, "library", &answer, &err) < 0)
+		return false;
+	numbers = json_object_get(answer, "ports");
+	if (json_array_size(numbers) != wish->port_count)
+		return false;
+	for (size_t i = 0; i < wish->port_count; i++)
+		choice->ports.port[i] = (uint16_t)json_integer_value(json_array_get(numbers, i));
+	return true;
+}
+
+/* What the variables of the service say; false unless there is a number for each port. */
+static bool read_granted(const struct berth_wish *wish, struct berth_choice *choice)
+{
+	for (size_t i = 0; i < wish->port_count; i++) {
+		char name[BERTH_PORT_NAME_MAX + 1], variable[BERTH_PORT_NAME_MAX + 16];
+
+		berth_str_env_name(wish->ports[i].name, name, sizeof(name));
+		snprintf(variable, sizeof(variable), "BERTH_PORT_%s", name);
+		if (!read_number(variable, &choice->ports.port[i]) &&
+		    (i > 0 || !read_number("PORT", &choice->ports.port[i])))
+			return false;
+	}
+	return true;
+}
+
 /*
  * A program that asks for nothing in particular wants a port beside those of the service that it
  * is, or is part of.
@@ -182,17 +216,11 @@ static bool find_granted(const struct berth_wish *wish, struct berth_choice *ret
 
 	if (!secure_getenv("BERTH_ID"))
 		return false;
-	for (size_t i = 0; i < wish->port_count; i++) {
-		char name[BERTH_PORT_NAME_MAX + 1], variable[BERTH_PORT_NAME_MAX + 16];
-
+	for (size_t i = 0; i < wish->port_count; i++)
 		if (wish->ports[i].list_len == 0)
 			return false;
-		berth_str_env_name(wish->ports[i].name, name, sizeof(name));
-		snprintf(variable, sizeof(variable), "BERTH_PORT_%s", name);
-		if (!read_number(variable, &choice.ports.port[i]) &&
-		    (i > 0 || !read_number("PORT", &choice.ports.port[i])))
-			return false;
-	}
+	if (!read_granted(wish, &choice) && !lease_above(wish, &choice))
+		return false;
 	for (size_t i = 0; i < BERTH_WISH_PORTS_MAX; i++)
 		berth_lease_init(&choice.leases[i], (struct berth_lease_means){ 0 },
 				 wish->ports[i].udp ? SOCK_DGRAM : SOCK_STREAM);
