@@ -122,8 +122,9 @@ static void file_name(const char *id, char *buf, size_t size)
 }
 
 /*
- * A file has three lines: what tells whether the service lives, as plain words; the service; the
- * rest. `ls` reads all files there are and needs the rest of none, and JSON is read by the byte.
+ * A file has four lines: what tells whether the service lives, as plain words; what `ls` shows of
+ * it; the other members of its document; what only we need. `ls` reads the first two of all files
+ * there are, and JSON is read by the byte: the others are parsed when somebody asks for them.
  */
 #define HEAD_FORMAT "berth 1 %lld %llu %lld %llu %d %36s %99s"
 
@@ -141,19 +142,37 @@ static void add_head(struct berth_str *text, const json_t *record)
 		       socket ? socket : "-");
 }
 
+/* Move what `ls` shows out of @document, a shallow copy. New reference. */
+static json_t *split_summary(json_t *document)
+{
+	static const char *const members[] = { "id",	 "project",    "root",
+					       "branch", "service",    "instance",
+					       "state",	 "started_at", "ports" };
+	json_t *summary = json_object();
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(members); i++) {
+		json_object_set(summary, members[i], json_object_get(document, members[i]));
+		json_object_del(document, members[i]);
+	}
+	return summary;
+}
+
 int berth_registry_write(struct berth_registry *registry, const char *id, const json_t *record)
 {
-	BERTH_AUTO_FREE char *service = berth_json_line(berth_registry_service(record));
+	BERTH_AUTO_JSON json_t *more = json_copy(berth_registry_service(record));
+	BERTH_AUTO_JSON json_t *summary = split_summary(more);
+	BERTH_AUTO_FREE char *first = summary ? berth_json_line(summary) : NULL;
+	BERTH_AUTO_FREE char *second = more ? berth_json_line(more) : NULL;
 	BERTH_AUTO_FREE char *rest = berth_json_line(json_object_get(record, "berth"));
 	struct berth_str text = { 0 };
 	char name[32];
 	int r = -ENOMEM;
 
 	add_head(&text, record);
-	if (service && rest)
-		berth_str_addf(&text, "%s\n%s\n", service, rest);
+	if (first && second && rest)
+		berth_str_addf(&text, "%s\n%s\n%s\n", first, second, rest);
 	file_name(id, name, sizeof(name));
-	if (service && rest && berth_str_text(&text))
+	if (first && second && rest && berth_str_text(&text))
 		r = berth_statefile_write(registry->dir_fd, name, text.text, text.len);
 	berth_str_deinit(&text);
 	return r;
@@ -232,24 +251,26 @@ static json_t *read_file(struct berth_registry *registry, const char *name)
 {
 	BERTH_AUTO_FREE char *text = NULL;
 	BERTH_AUTO_JSON json_t *head = NULL;
-	char *service, *rest;
+	char *service, *more, *rest;
 	json_t *record;
 	size_t len;
 
 	if (berth_statefile_read(registry->dir_fd, name, RECORD_MAX, &text, &len) < 0)
 		return NULL;
 	service = memchr(text, '\n', len);
-	rest = service ? strchr(service + 1, '\n') : NULL;
+	more = service ? strchr(service + 1, '\n') : NULL;
+	rest = more ? strchr(more + 1, '\n') : NULL;
 	if (!rest)
 		return NULL;
-	*service++ = *rest++ = '\0';
+	*service++ = *more++ = *rest++ = '\0';
 	head = parse_head(registry, text);
 	/* Written by us: no need to look for members that come twice. */
 	record = head ? json_pack("{s:o}", "service", json_loads(service, 0, NULL)) : NULL;
-	if (!json_is_object(berth_registry_service(record))) {
+	if (!json_is_object(berth_registry_summary(record))) {
 		json_decref(record);
 		return NULL;
 	}
+	json_object_set_new(head, "more", json_string(more));
 	json_object_set_new(head, "rest", json_string(rest));
 	json_object_set(record, "berth", head);
 	return record;
@@ -267,7 +288,7 @@ json_t *berth_registry_read(struct berth_registry *registry, const char *id)
 
 static bool has_port(const json_t *record, uint16_t port)
 {
-	const json_t *ports = json_object_get(berth_registry_service(record), "ports");
+	const json_t *ports = json_object_get(berth_registry_summary(record), "ports");
 	const json_t *entry;
 	size_t i;
 
@@ -295,23 +316,38 @@ json_t *berth_registry_find_port(struct berth_registry *registry, uint16_t port)
 	return NULL;
 }
 
-json_t *berth_registry_service(const json_t *record)
+json_t *berth_registry_summary(const json_t *record)
 {
 	return json_object_get(record, "service");
+}
+
+/* Parse the line that a record still keeps as text under @name, into @members. */
+static void complete(const json_t *record, const char *name, json_t *members)
+{
+	json_t *head = json_object_get(record, "berth");
+	const char *line = json_string_value(json_object_get(head, name));
+	BERTH_AUTO_JSON json_t *parsed = line ? berth_json_parse(line, strlen(line)) : NULL;
+
+	if (!line)
+		return;
+	json_object_update_missing(members, parsed);
+	json_object_del(head, name);
+}
+
+json_t *berth_registry_service(const json_t *record)
+{
+	json_t *service = berth_registry_summary(record);
+
+	complete(record, "more", service);
+	return service;
 }
 
 json_t *berth_registry_private(const json_t *record, const char *key)
 {
 	json_t *members = json_object_get(record, "berth");
-	const char *rest = json_string_value(json_object_get(members, "rest"));
-	BERTH_AUTO_JSON json_t *parsed = NULL;
 
-	if (json_object_get(members, key) || !rest)
-		return json_object_get(members, key);
-	/* The last line of the file, now that somebody wants it. */
-	parsed = berth_json_parse(rest, strlen(rest));
-	json_object_update_missing(members, parsed);
-	json_object_del(members, "rest");
+	if (!json_object_get(members, key))
+		complete(record, "rest", members);
 	return json_object_get(members, key);
 }
 
@@ -406,8 +442,8 @@ int berth_registry_load(struct berth_registry *registry, json_t **ret_records)
 		}
 		entries[count++] = (struct entry){
 			.started_at =
-				berth_json_string(berth_registry_service(record), "started_at", ""),
-			.id = berth_json_string(berth_registry_service(record), "id", ""),
+				berth_json_string(berth_registry_summary(record), "started_at", ""),
+			.id = berth_json_string(berth_registry_summary(record), "id", ""),
 			.record = record,
 		};
 	}
@@ -427,7 +463,7 @@ static json_t *collect_roots(const json_t *records)
 	size_t i;
 
 	json_array_foreach (records, i, record) {
-		const json_t *service = berth_registry_service(record);
+		const json_t *service = berth_registry_summary(record);
 		const char *project = berth_json_string(service, "project", "");
 		json_t *roots = json_object_get(projects, project);
 
@@ -507,5 +543,5 @@ void berth_registry_label(json_t *records)
 	size_t i;
 
 	json_array_foreach (records, i, record)
-		label_service(projects, record, berth_registry_service(record));
+		label_service(projects, record, berth_registry_summary(record));
 }

@@ -81,7 +81,9 @@ struct berth_proc_id berth_registry_process(const json_t *record, const char *wh
 /* Process id to JSON; a new reference. */
 json_t *berth_registry_process_json(const struct berth_proc_id *id);
 
-/* The "service" document of a record, borrowed. */
+/* What `ls` shows of a record: the first members of its document; borrowed. */
+json_t *berth_registry_summary(const json_t *record);
+/* The "service" document of a record, whole; borrowed. */
 json_t *berth_registry_service(const json_t *record);
 /* A member of its "berth" part, borrowed; NULL: none. */
 json_t *berth_registry_private(const json_t *record, const char *key);

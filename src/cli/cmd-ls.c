@@ -30,7 +30,8 @@ static int run_ls(struct berth_cli *cli, void *arguments, struct berth_err *err)
 	r = berth_services_load(&services, err);
 	if (r < 0)
 		return r;
-	documents = berth_services_documents(services.records);
+	documents = cli->out.json || args->columns ? berth_services_documents(services.records)
+						   : berth_services_summaries(services.records);
 	r = berth_table_print(&table, "services", documents, berth_time_now_ms(), &cli->out, err);
 	if (r == 0 && !json_array_size(documents) && !cli->out.json)
 		berth_out_say(&cli->out, "nothing runs");

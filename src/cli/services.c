@@ -122,6 +122,17 @@ json_t *berth_services_documents(const json_t *records)
 	return documents;
 }
 
+json_t *berth_services_summaries(const json_t *records)
+{
+	json_t *summaries = json_array();
+	json_t *record;
+	size_t i;
+
+	json_array_foreach (records, i, record)
+		json_array_append(summaries, berth_registry_summary(record));
+	return summaries;
+}
+
 const json_t *berth_services_port(const json_t *service, const char *name)
 {
 	const json_t *port;

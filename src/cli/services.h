@@ -31,8 +31,9 @@ BERTH_MUST_USE int berth_services_select(struct berth_services *services,
 BERTH_MUST_USE int berth_services_one(struct berth_services *services, const char *operand,
 				      json_t **ret_record, struct berth_err *err);
 
-/* The "service" documents of records: a new array. */
+/* The "service" documents of records, whole or what `ls` shows of them: a new array. */
 json_t *berth_services_documents(const json_t *records);
+json_t *berth_services_summaries(const json_t *records);
 
 /* The main port's URL, or the first port as "port 5000"; "" if it has none. Returns @buf. */
 const char *berth_services_url(const json_t *service, char *buf, size_t size);

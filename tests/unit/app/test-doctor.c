@@ -145,7 +145,7 @@ static void a_record_of_killed_processes_is_told(void **state)
 	snprintf(path, sizeof(path), "%s/open/berth/2aaaaa.json", folder);
 	file = fopen(path, "we");
 	assert_non_null(file);
-	fputs("berth 1 1 1 0 0 0 another-boot -\n{}\n{}\n", file);
+	fputs("berth 1 1 1 0 0 0 another-boot -\n{}\n{}\n{}\n", file);
 	assert_int_equal(fclose(file), 0);
 	finding = run("runtime-folder");
 	assert_result(&finding, BERTH_DOCTOR_DEGRADED);

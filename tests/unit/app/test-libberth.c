@@ -795,7 +795,7 @@ static void write_record(const struct world *w, pid_t supervisor)
 		"\"instance\":2,\"state\":\"ready\",\"pid\":4711,\"supervisor_pid\":%d,"
 		"\"started_at\":\"2026-11-21T09:30:00.123Z\",\"cwd\":\"%s\","
 		"\"ports\":[{\"name\":\"main\",\"port\":9001,\"url\":\"http://localhost:9001\"}]}\n"
-		"{}\n",
+		"{}\n{}\n",
 		(int)supervisor, start_ticks(supervisor), boot, w->project, (int)supervisor,
 		w->below);
 	fclose(file);
