@@ -42,16 +42,46 @@ static bool ask(const char *name)
 	return fd >= 0 && berth_control_ask(fd, request, -1, ANSWER_MS, &answer, NULL) == 0;
 }
 
-bool berth_roll_call(const json_t *records)
+/*
+ * Records are lost with their folder, all at once. So a folder that has been called over once, in
+ * this network namespace, need not be again: a mark in it says so, and is lost with it. It is not
+ * set while somebody did not answer.
+ */
+static const char *mark_name(const struct berth_registry *registry, char *buf, size_t size)
 {
-	BERTH_AUTO_JSON json_t *known = collect_known(records);
+	snprintf(buf, size, "called-%llu", (unsigned long long)registry->netns);
+	return buf;
+}
+
+static bool is_called(const struct berth_registry *registry)
+{
+	char name[40];
+
+	return faccessat(registry->dir_fd, mark_name(registry, name, sizeof(name)), F_OK, 0) == 0;
+}
+
+static void set_called(const struct berth_registry *registry)
+{
+	char name[40];
+	int fd = openat(registry->dir_fd, mark_name(registry, name, sizeof(name)),
+			O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	/* Without it the next one calls again. */
+	berth_fd_close(&fd);
+}
+
+bool berth_roll_call(const struct berth_registry *registry, const json_t *records)
+{
+	BERTH_AUTO_JSON json_t *known = NULL;
 	BERTH_AUTO_FREE char *list = NULL;
-	bool answered = false;
 	char prefix[32];
 	char *line, *rest;
 	size_t len;
-	int asked = 0;
+	int asked = 0, answered = 0;
 
+	if (is_called(registry))
+		return false;
+	known = collect_known(records);
 	if (berth_statefile_read(AT_FDCWD, "/proc/net/unix", LIST_MAX, &list, &len) < 0)
 		return false;
 	/* An abstract name has '@' for its leading NUL byte, and is the last word of its line. */
@@ -64,8 +94,10 @@ bool berth_roll_call(const json_t *records)
 			continue;
 		/* Its connections are listed under the same name: asked once. */
 		json_object_set_new(known, name + 2, json_true());
-		answered |= ask(name + 2);
+		answered += ask(name + 2);
 		asked++;
 	}
-	return answered;
+	if (answered == asked)
+		set_called(registry);
+	return answered > 0;
 }

@@ -28,7 +28,7 @@ int berth_services_load(struct berth_services *services, struct berth_err *err)
 	r = berth_registry_load(&services->registry, &services->records);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot read '%s'", services->registry.path);
-	if (berth_roll_call(services->records)) {
+	if (berth_roll_call(&services->registry, services->records)) {
 		json_decref(services->records);
 		r = berth_registry_load(&services->registry, &services->records);
 		if (r < 0)
