@@ -42,6 +42,7 @@ static unsigned int start(struct berth_service *service, const struct berth_serv
 {
 	service->state = BERTH_SERVICE_STARTING;
 	service->was_ready = service->main_gone = service->main_failed = false;
+	service->background = false;
 	service->asked = service->again = false;
 	service->pressure = 0;
 	service->deadline_ns = now + service->times.notice_ns;
@@ -132,7 +133,8 @@ static unsigned int main_ended(struct berth_service *service,
 {
 	service->main_gone = true;
 	service->main_failed = facts->main_failed;
-	if (!facts->main_failed && facts->tree_listens)
+	service->background = !facts->main_failed && facts->tree_listens;
+	if (service->background)
 		return 0;
 	if (!facts->main_failed && !service->was_ready) {
 		service->deadline_ns = now + service->times.daemon_ns;
@@ -175,7 +177,7 @@ static unsigned int overdue(struct berth_service *service, const struct berth_se
 {
 	service->deadline_ns = 0;
 	/* It had gone into the background, and has not listened in all that time: leftovers. */
-	if (service->main_gone)
+	if (service->main_gone && !service->background)
 		return begin_stop(service, now, 1);
 	return BERTH_SERVICE_DO_TELL_SILENT;
 }

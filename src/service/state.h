@@ -88,6 +88,7 @@ struct berth_service {
 	int64_t deadline_ns; /* when ON_TIMER is due; 0: never */
 	bool was_ready; /* in this life */
 	bool main_gone;
+	bool background; /* it listens without its first process, if not on all its ports */
 	bool main_failed; /* it ended otherwise than with exit 0 */
 	bool asked; /* somebody wanted the end */
 	bool again; /* a restart: STOPPING leads to the next life */
