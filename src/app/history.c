@@ -22,19 +22,6 @@ enum {
 		BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
 };
 
-static int open_folder(void)
-{
-	char path[PATH_MAX];
-	size_t len;
-	int r = berth_statefile_path(BERTH_PLACE_STATE, path, sizeof(path) - 8);
-
-	if (r < 0)
-		return r;
-	len = strlen(path);
-	snprintf(path + len, sizeof(path) - len, "/ends");
-	return berth_statefile_open_dir(path);
-}
-
 /* 0000019f3a2b4c5d-KEY-ID.json: time in ms, hexadecimal. */
 static bool is_end(const char *name)
 {
@@ -111,7 +98,7 @@ static void prune(int dir_fd, const char *key)
 int berth_history_add(const json_t *document, const char *key)
 {
 	BERTH_AUTO_FREE char *text = berth_json_line(document);
-	BERTH_AUTO_FD int dir_fd = open_folder();
+	BERTH_AUTO_FD int dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ends");
 	char name[128];
 	int r;
 
@@ -129,7 +116,7 @@ int berth_history_add(const json_t *document, const char *key)
 
 int berth_history_load(json_t **ret_ends)
 {
-	BERTH_AUTO_FD int dir_fd = open_folder();
+	BERTH_AUTO_FD int dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ends");
 	json_t *ends = json_array();
 	char *names[NAMES_MAX];
 	size_t count = 0;

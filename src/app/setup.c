@@ -88,19 +88,6 @@ static void raise_open_files(void)
 	}
 }
 
-static int open_state(const char *name)
-{
-	char path[PATH_MAX];
-	size_t len;
-	int r = berth_statefile_path(BERTH_PLACE_STATE, path, sizeof(path) - 16);
-
-	if (r < 0)
-		return r;
-	len = strlen(path);
-	snprintf(path + len, sizeof(path) - len, "/%s", name);
-	return berth_statefile_open_dir(path);
-}
-
 static int open_log(struct berth_supervisor *supervisor, struct berth_err *err)
 {
 	BERTH_AUTO_FD int dir_fd = -1;
@@ -109,7 +96,7 @@ static int open_log(struct berth_supervisor *supervisor, struct berth_err *err)
 
 	if (!supervisor->job->detach)
 		return 0;
-	dir_fd = open_state("logs");
+	dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "logs");
 	if (dir_fd < 0) {
 		berth_err_errno(err, dir_fd, "cannot keep a log in the state folder");
 		berth_err_hint(err, "set XDG_STATE_HOME to a folder that can be written");
@@ -213,7 +200,7 @@ static void recall(struct berth_supervisor *supervisor, struct berth_remembered 
 	struct berth_identity first = supervisor->job->identity;
 
 	memory->count = 0;
-	supervisor->memory_fd = open_state("ports");
+	supervisor->memory_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ports");
 	if (supervisor->memory_fd < 0)
 		return; /* without a state folder nothing is remembered */
 	first.instance = 1;

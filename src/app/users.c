@@ -34,7 +34,6 @@ enum {
 	 */
 	SETTLE_NS = 15 * 1000 * 1000,
 	POLL_NS = 50 * 1000 * 1000,
-	TREE_PIDS_MAX = 4096,
 };
 
 static pid_t process_of(pid_t tid)

@@ -111,26 +111,25 @@ int berth_services_one(struct berth_services *services, const char *operand, jso
 	return 0;
 }
 
-json_t *berth_services_documents(const json_t *records)
+static json_t *collect(const json_t *records, json_t *(*part)(const json_t *record))
 {
-	json_t *documents = json_array();
+	json_t *parts = json_array();
 	json_t *record;
 	size_t i;
 
 	json_array_foreach (records, i, record)
-		json_array_append(documents, berth_registry_service(record));
-	return documents;
+		json_array_append(parts, part(record));
+	return parts;
+}
+
+json_t *berth_services_documents(const json_t *records)
+{
+	return collect(records, berth_registry_service);
 }
 
 json_t *berth_services_summaries(const json_t *records)
 {
-	json_t *summaries = json_array();
-	json_t *record;
-	size_t i;
-
-	json_array_foreach (records, i, record)
-		json_array_append(summaries, berth_registry_summary(record));
-	return summaries;
+	return collect(records, berth_registry_summary);
 }
 
 const json_t *berth_services_port(const json_t *service, const char *name)

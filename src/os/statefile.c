@@ -210,6 +210,16 @@ static bool is_plain_name(const char *name)
 	return name[0] && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+int berth_statefile_open_below(enum berth_statefile_place place, const char *name)
+{
+	char base[PATH_MAX], path[PATH_MAX];
+	int r = berth_statefile_path(place, base, sizeof(base));
+
+	if (r == 0)
+		r = format_path(path, sizeof(path), "%s/%s", base, name);
+	return r < 0 ? r : berth_statefile_open_dir(path);
+}
+
 int berth_statefile_write(int dir_fd, const char *name, const void *data, size_t len)
 {
 	if (!is_plain_name(name))

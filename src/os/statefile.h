@@ -35,6 +35,9 @@ BERTH_MUST_USE int berth_statefile_path(enum berth_statefile_place place, char *
  */
 BERTH_MUST_USE int berth_statefile_open_dir(const char *path);
 
+/* The same for the folder @name, one word, below @place. */
+BERTH_MUST_USE int berth_statefile_open_below(enum berth_statefile_place place, const char *name);
+
 /*
  * Write @data to @name in @dir_fd: a temporary name (unpredictable, O_EXCL, 0600), then rename(2).
  * Readers see the old or the new content. No fsync: these files describe a running machine. @name
