@@ -16,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "gathering.h"
 
 static int listen_on(unsigned long port)
 {
@@ -30,19 +31,6 @@ static int listen_on(unsigned long port)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 16) < 0)
 		return -1;
-	return fd;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		errx(2, "'%s' is too long", path);
-	strcpy(addr.sun_path, path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		err(1, "cannot report to '%s'", path);
 	return fd;
 }
 
@@ -76,10 +64,10 @@ int main(int argc, char **argv)
 	if (listener < 0) {
 		const char *why = strerrorname_np(errno);
 
-		dprintf(connect_to(argv[1]), "%d failed: %s\n", getpid(), why);
+		dprintf(gathering_connect(argv[1]), "%d failed: %s\n", getpid(), why);
 		return 1;
 	}
-	report = connect_to(argv[1]);
+	report = gathering_connect(argv[1]);
 	dprintf(report, "%d %lu\n", getpid(), port);
 	serve(listener, report);
 	return 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* app/announce.c - the lines that a supervisor says to its user */
-#include "app/supervisor.h"
+
+#include "app/unit.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "app/supervisor.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "os/sockdiag.h"
@@ -12,7 +14,7 @@
 #include "port/who.h"
 
 BERTH_PRINTF(2, 0)
-static void say(struct berth_supervisor *supervisor, const char *fmt, va_list ap)
+static void say(const struct berth_unit *unit, const char *fmt, va_list ap)
 {
 	char line[2048];
 	int len;
@@ -22,38 +24,38 @@ static void say(struct berth_supervisor *supervisor, const char *fmt, va_list ap
 	if ((size_t)len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
 	line[len++] = '\n';
-	berth_outq_add(&supervisor->messages, line, (size_t)len);
+	berth_outq_add(&unit->supervisor->messages, line, (size_t)len);
 }
 
-void berth_supervisor_say(struct berth_supervisor *supervisor, const char *fmt, ...)
+void berth_unit_say(const struct berth_unit *unit, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (supervisor->job->quiet)
+	if (unit->job->quiet)
 		return;
 	va_start(ap, fmt);
-	say(supervisor, fmt, ap);
+	say(unit, fmt, ap);
 	va_end(ap);
 }
 
-void berth_supervisor_verbose(struct berth_supervisor *supervisor, const char *fmt, ...)
+void berth_unit_verbose(const struct berth_unit *unit, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!supervisor->job->verbose)
+	if (!unit->job->verbose)
 		return;
 	va_start(ap, fmt);
-	say(supervisor, fmt, ap);
+	say(unit, fmt, ap);
 	va_end(ap);
 }
 
-void berth_supervisor_event(struct berth_supervisor *supervisor, const char *name, json_t *event)
+void berth_unit_event(const struct berth_unit *unit, const char *name, json_t *event)
 {
 	BERTH_AUTO_JSON json_t *owned = event;
 	BERTH_AUTO_FREE char *line = NULL;
 	BERTH_AUTO_JSON json_t *document = NULL;
 
-	if (supervisor->status.fd < 0)
+	if (unit->supervisor->status.fd < 0)
 		return;
 	document = json_pack("{s:i,s:s,s:o}", "version", 1, "event", name, "at",
 			     berth_json_time(berth_time_now_ms()));
@@ -62,18 +64,18 @@ void berth_supervisor_event(struct berth_supervisor *supervisor, const char *nam
 	line = berth_json_line(document);
 	if (!line)
 		return;
-	berth_outq_add(&supervisor->status, line, strlen(line));
-	berth_outq_add(&supervisor->status, "\n", 1);
+	berth_outq_add(&unit->supervisor->status, line, strlen(line));
+	berth_outq_add(&unit->supervisor->status, "\n", 1);
 }
 
 /*
  * The label of the record that leased the port; made among all that runs, since only there it is
  * clear.
  */
-static bool find_own(struct berth_supervisor *supervisor, uint16_t port,
-		     struct berth_port_holder *holder)
+static bool find_own(struct berth_unit *unit, uint16_t port, struct berth_port_holder *holder)
 {
-	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, port);
+	BERTH_AUTO_JSON json_t *record =
+		berth_registry_find_port(&unit->supervisor->registry, port);
 	const json_t *service = berth_registry_service(record);
 	BERTH_AUTO_JSON json_t *records = NULL;
 	const char *id = berth_json_string(service, "id", "");
@@ -83,7 +85,7 @@ static bool find_own(struct berth_supervisor *supervisor, uint16_t port,
 	json_t *other;
 	size_t i;
 
-	if (!record || berth_registry_load(&supervisor->registry, &records) < 0)
+	if (!record || berth_registry_load(&unit->supervisor->registry, &records) < 0)
 		return false;
 	berth_registry_label(records);
 	json_array_foreach (records, i, other)
@@ -103,29 +105,30 @@ static bool find_own(struct berth_supervisor *supervisor, uint16_t port,
 	return true;
 }
 
-bool berth_supervisor_own_holder(uint16_t port, char *buf, size_t size, void *arg)
+bool berth_unit_own_holder(uint16_t port, char *buf, size_t size, void *arg)
 {
 	struct berth_port_holder holder = { 0 };
 
 	return find_own(arg, port, &holder) && berth_str_copy(buf, size, holder.text);
 }
 
-static void find_holder(struct berth_supervisor *supervisor, uint16_t port,
-			struct berth_port_holder *holder)
+/* A new one; what could not be found out is empty. NULL: out of memory. */
+static struct berth_port_holder *find_holder(struct berth_unit *unit, uint16_t port)
 {
+	struct berth_port_holder *holder = calloc(1, sizeof(*holder));
 	struct berth_who_holder found;
 	size_t count = 0;
 
-	*holder = (struct berth_port_holder){ .known = true };
-	if (find_own(supervisor, port, holder))
-		return;
+	if (!holder || find_own(unit, port, holder))
+		return holder;
 	if (berth_who_find(port, true, NULL, 0, &found, 1, &count) < 0 || !count)
-		return;
+		return holder;
 	holder->pid = found.proc.pid;
 	if (found.proc.pid)
 		berth_str_printable(found.comm, (size_t)-1, holder->process,
 				    sizeof(holder->process));
 	berth_who_format(&found, holder->text, sizeof(holder->text));
+	return holder;
 }
 
 /*
@@ -142,10 +145,10 @@ static void why_moved(const struct berth_port *port, char *buf, size_t size)
 		snprintf(buf, size, ", which needs root");
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
 		snprintf(buf, size, ", kept for another folder's service");
-	else if (taken && *port->holder.text)
+	else if (taken && port->holder && *port->holder->text)
 		snprintf(buf, size, "%s%s",
-			 strncmp(port->holder.text, "held ", 5) == 0 ? ", " : ", held by ",
-			 port->holder.text);
+			 strncmp(port->holder->text, "held ", 5) == 0 ? ", " : ", held by ",
+			 port->holder->text);
 	else if (port->reason == BERTH_PORT_GROUP)
 		snprintf(buf, size, ", moved with its group");
 	else
@@ -153,26 +156,24 @@ static void why_moved(const struct berth_port *port, char *buf, size_t size)
 }
 
 /* It should not be a riddle why a neighbour can't reach it. */
-static void announce_narrowed(struct berth_supervisor *supervisor, size_t index)
+static void announce_narrowed(struct berth_unit *unit, size_t index)
 {
-	const struct berth_lease *lease = &supervisor->ports.port[index].lease;
+	const struct berth_lease *lease = &unit->ports.port[index]->lease;
 	char host[BERTH_ADDR_STRLEN];
 
-	for (size_t i = 0; supervisor->ports.port[index].narrowed && i < BERTH_LEASE_OWNERS_MAX;
-	     i++)
+	for (size_t i = 0; unit->ports.port[index]->narrowed && i < lease->owner_size; i++)
 		if (lease->owners[i].fd >= 0)
-			berth_supervisor_say(
-				supervisor,
-				"%s listens on %s only (--loopback), not on every address",
-				supervisor->job->identity.service,
-				berth_addr_format_host(&lease->owners[i].addr, host));
+			berth_unit_say(unit,
+				       "%s listens on %s only (--loopback), not on every address",
+				       unit->job->identity.service,
+				       berth_addr_format_host(&lease->owners[i].addr, host));
 }
 
-static void announce_port(struct berth_supervisor *supervisor, size_t index)
+static void announce_port(struct berth_unit *unit, size_t index)
 {
-	const struct berth_ports *ports = &supervisor->ports;
-	const struct berth_port *port = &ports->port[index];
-	const char *service = supervisor->job->identity.service;
+	const struct berth_ports *ports = &unit->ports;
+	const struct berth_port *port = ports->port[index];
+	const char *service = unit->job->identity.service;
 	uint16_t asked = ports->steer[index].claimed ? ports->steer[index].claimed
 						     : berth_ports_asked(ports, index);
 	uint16_t wished = berth_ports_asked(ports, index);
@@ -195,49 +196,46 @@ static void announce_port(struct berth_supervisor *supervisor, size_t index)
 	if (ports->steer[index].kind == BERTH_STEER_TOOL)
 		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
 	if (!moved) {
-		berth_supervisor_say(supervisor, "%s is %s", name, url);
+		berth_unit_say(unit, "%s is %s", name, url);
 		return;
 	}
 	why_moved(port, why, sizeof(why));
-	berth_supervisor_say(supervisor, "%s is %s (it asked for %u%s)", name, url, asked, why);
+	berth_unit_say(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
 }
 
-void berth_supervisor_look_up(struct berth_supervisor *supervisor)
+void berth_unit_look_up(struct berth_unit *unit)
 {
-	for (size_t i = 0; i < supervisor->ports.count; i++) {
-		struct berth_port *port = &supervisor->ports.port[i];
-		uint16_t asked = berth_ports_asked(&supervisor->ports, i);
+	for (size_t i = 0; i < unit->ports.count; i++) {
+		struct berth_port *port = unit->ports.port[i];
+		uint16_t asked = berth_ports_asked(&unit->ports, i);
 
-		if (port->announced || !berth_ports_is_listening(&supervisor->ports, i) ||
-		    asked == supervisor->ports.steer[i].given)
+		if (port->announced || !berth_ports_is_listening(&unit->ports, i, 0) ||
+		    asked == unit->ports.steer[i].given)
 			continue;
-		if (port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN &&
-		    !port->holder.known)
-			find_holder(supervisor, port->refused.port, &port->holder);
-		berth_supervisor_event(supervisor, "moved",
-				       json_pack("{s:s,s:i,s:i,s:o}", "name", port->name, "asked",
-						 asked, "port", supervisor->ports.steer[i].given,
-						 "holder",
-						 berth_supervisor_holder_document(&port->holder)));
+		if (port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN && !port->holder)
+			port->holder = find_holder(unit, port->refused.port);
+		berth_unit_event(unit, "moved",
+				 json_pack("{s:s,s:i,s:i,s:o}", "name", port->name, "asked", asked,
+					   "port", unit->ports.steer[i].given, "holder",
+					   berth_unit_holder_document(port->holder)));
 	}
 }
 
-void berth_supervisor_announce(struct berth_supervisor *supervisor)
+void berth_unit_announce(struct berth_unit *unit)
 {
-	for (size_t i = 0; i < supervisor->ports.count; i++) {
-		struct berth_port *port = &supervisor->ports.port[i];
+	for (size_t i = 0; i < unit->ports.count; i++) {
+		struct berth_port *port = unit->ports.port[i];
 
-		if (port->announced || !berth_ports_is_listening(&supervisor->ports, i))
+		if (port->announced || !berth_ports_is_listening(&unit->ports, i, 0))
 			continue;
 		port->announced = true;
-		announce_port(supervisor, i);
-		announce_narrowed(supervisor, i);
+		announce_port(unit, i);
+		announce_narrowed(unit, i);
 	}
 }
 
 /* What the tree does hold, for "it listens on nothing". */
 struct holdings {
-	struct berth_supervisor *supervisor;
 	struct berth_tree tree;
 	const char *protocol;
 	struct berth_str text;
@@ -264,17 +262,23 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 	return ++holdings->count == 8;
 }
 
-void berth_supervisor_announce_silence(struct berth_supervisor *supervisor)
+void berth_unit_announce_silence(struct berth_worker *worker)
 {
-	struct holdings holdings = { .supervisor = supervisor };
+	const struct berth_unit *unit = worker->unit;
+	const char *service = unit->job->identity.service;
+	struct holdings holdings = { 0 };
 	struct berth_sockdiag_query query = { .family = AF_UNSPEC,
 					      .protocol = IPPROTO_TCP,
 					      .states = BERTH_SOCKDIAG_LISTEN };
 	char age[BERTH_TIME_AGE_SIZE];
 	int r;
 
-	berth_time_age(supervisor->service.times.notice_ns / 1000000, age);
-	if (berth_tree_load(supervisor->self.pid, NULL, &holdings.tree) == 0) {
+	berth_time_age(worker->service.policy.notice_ns / 1000000, age);
+	if (berth_ports_is_ready(&unit->ports, worker->serial)) {
+		berth_unit_say(unit, "%s listens, but is not ready after %s", service, age);
+		return;
+	}
+	if (berth_unit_load_tree(worker, &holdings.tree) == 0) {
 		holdings.protocol = "tcp";
 		r = berth_sockdiag_each(&query, add_holding, &holdings);
 		query.protocol = IPPROTO_UDP;
@@ -285,11 +289,56 @@ void berth_supervisor_announce_silence(struct berth_supervisor *supervisor)
 		berth_tree_deinit(&holdings.tree);
 	}
 	if (holdings.count && berth_str_text(&holdings.text))
-		berth_supervisor_say(
-			supervisor, "%s runs but its port does not listen after %s; it holds: %s",
-			supervisor->job->identity.service, age, berth_str_text(&holdings.text));
+		berth_unit_say(unit, "%s runs but its port does not listen after %s; it holds: %s",
+			       service, age, berth_str_text(&holdings.text));
 	else
-		berth_supervisor_say(supervisor, "%s runs but listens on nothing after %s",
-				     supervisor->job->identity.service, age);
+		berth_unit_say(unit, "%s runs but listens on nothing after %s", service, age);
 	berth_str_deinit(&holdings.text);
+}
+
+/* "exit 1", "SIGSEGV", "not ready within 20 s". */
+static void add_how(const struct berth_worker *worker, struct berth_str *text)
+{
+	const struct berth_service *service = &worker->service;
+
+	if (service->timed_out)
+		berth_str_addf(text, "was not ready within %g s",
+			       (double)service->policy.start_timeout_ns / 1e9);
+	else if (service->unhealthy)
+		berth_str_add(text, "was not alive any more");
+	else if (!worker->has_end)
+		berth_str_add(text, "could not be started");
+	else if (worker->end.by_signal)
+		berth_str_addf(text, "was ended by SIG%s", sigabbrev_np(worker->end.status));
+	else
+		berth_str_addf(text, "ended with exit %d", worker->end.status);
+}
+
+void berth_unit_announce_end(struct berth_worker *worker)
+{
+	const struct berth_service *service = &worker->service;
+	const struct berth_unit *unit = worker->unit;
+	int64_t delay_ms = (service->deadline_ns - berth_time_mono_ns()) / 1000000;
+	struct berth_str text = { 0 };
+
+	if (worker->cause == BERTH_END_BY_RESTART || service->asked || worker->retiring ||
+	    (!service->gave_up && !service->timed_out &&
+	     service->policy.restart == BERTH_SERVICE_RESTART_NO))
+		return;
+	berth_str_add(&text, unit->job->identity.service);
+	if (unit->job->workers > 1)
+		berth_str_addf(&text, " (worker %u)", worker->number);
+	berth_str_add(&text, " ");
+	add_how(worker, &text);
+	if (service->gave_up)
+		berth_str_addf(&text, "; it has failed: %u restarts in %.0f s are enough",
+			       service->policy.limit, (double)service->policy.limit_ns / 1e9);
+	else if (service->state == BERTH_SERVICE_WAITING && delay_ms > 0)
+		berth_str_addf(&text, "; it is started again in %.1f s", (double)delay_ms / 1000);
+	else if (service->state == BERTH_SERVICE_WAITING ||
+		 service->state == BERTH_SERVICE_STARTING)
+		berth_str_add(&text, "; it is started again");
+	if (berth_str_text(&text))
+		berth_unit_say(unit, "%s", berth_str_text(&text));
+	berth_str_deinit(&text);
 }

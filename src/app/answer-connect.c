@@ -35,21 +35,22 @@ static void connect_elsewhere(struct berth_view *view, const struct berth_notify
  * Is @number the port of another copy of this service? Asked of the index, which costs two system
  * calls where it is not.
  */
-static bool is_of_another_copy(struct berth_supervisor *supervisor, uint16_t number)
+static bool is_of_another_copy(struct berth_unit *unit, uint16_t number)
 {
-	BERTH_AUTO_JSON json_t *record = berth_registry_find_port(&supervisor->registry, number);
+	BERTH_AUTO_JSON json_t *record =
+		berth_registry_find_port(&unit->supervisor->registry, number);
 	const char *family =
 		record ? json_string_value(berth_registry_private(record, "family")) : NULL;
 	const char *id = berth_json_string(berth_registry_service(record), "id", "");
 
-	return family && strcmp(family, supervisor->job->identity.family) == 0 &&
-	       strcmp(id, supervisor->id) != 0;
+	return family && strcmp(family, unit->job->identity.family) == 0 &&
+	       strcmp(id, unit->id) != 0;
 }
 
-void berth_steering_on_connect(struct berth_supervisor *supervisor, struct berth_view *view,
+void berth_steering_on_connect(struct berth_unit *unit, struct berth_view *view,
 			       const struct berth_notify_call *call)
 {
-	const struct berth_steer_view steer = berth_steering_view(supervisor);
+	const struct berth_steer_view steer = berth_steering_view(unit);
 	struct berth_steer_verdict verdict;
 	struct berth_addr addr;
 	uint16_t number, given;
@@ -65,7 +66,7 @@ void berth_steering_on_connect(struct berth_supervisor *supervisor, struct berth
 	verdict = berth_steer_decide_connect(
 		&steer, number, berth_addr_is_loopback(&addr) || berth_addr_is_any(&addr));
 	if (verdict.action == BERTH_STEER_REFUSE ||
-	    (verdict.action == BERTH_STEER_ASK && is_of_another_copy(supervisor, number))) {
+	    (verdict.action == BERTH_STEER_ASK && is_of_another_copy(unit, number))) {
 		berth_notify_answer(view->notify_fd, call, -ECONNREFUSED);
 		return;
 	}
@@ -74,17 +75,17 @@ void berth_steering_on_connect(struct berth_supervisor *supervisor, struct berth
 		return;
 	}
 	/* Our duplicate must not accept what the service has stopped listening for. */
-	berth_supervisor_check_users(supervisor, verdict.port);
-	given = supervisor->ports.steer[verdict.port].given;
-	if (given == number || berth_steering_is_confined(supervisor, call)) {
+	berth_unit_check_users(unit, verdict.port);
+	given = unit->ports.steer[verdict.port].given;
+	if (given == number || berth_steering_is_confined(unit, call)) {
 		berth_notify_continue(view->notify_fd, call);
 	} else {
-		BERTH_AUTO_FD int fd = berth_steering_take_socket(supervisor, view, call);
+		BERTH_AUTO_FD int fd = berth_steering_take_socket(unit, view, call);
 		struct berth_socket_facts facts;
 
 		if (fd < 0)
 			return;
-		facts = berth_steering_facts(supervisor, fd);
+		facts = berth_steering_facts(unit, fd);
 		if (!facts.tcp || facts.foreign_netns) {
 			berth_notify_continue(view->notify_fd, call);
 			return;

@@ -55,8 +55,7 @@ static const char *find_browser(void)
  * http://localhost:5173/x -> http://localhost:5174/x where the copy asked for the one and has the
  * other.
  */
-static bool map_url(const struct berth_supervisor *supervisor, const char *url, char *buf,
-		    size_t size)
+static bool map_url(const struct berth_unit *unit, const char *url, char *buf, size_t size)
 {
 	const char *host = strstr(url, "://");
 	const char *end, *colon;
@@ -69,10 +68,10 @@ static bool map_url(const struct berth_supervisor *supervisor, const char *url, 
 	number = colon ? strtoul(colon + 1, &rest, 10) : 0;
 	if (!colon || rest != end || number == 0 || number > UINT16_MAX)
 		return (size_t)snprintf(buf, size, "%s", url) < size;
-	for (size_t i = 0; i < supervisor->ports.count; i++)
-		if (supervisor->ports.steer[i].given &&
-		    berth_steer_port_is_asked(&supervisor->ports.steer[i], (uint16_t)number))
-			number = supervisor->ports.steer[i].given;
+	for (size_t i = 0; i < unit->ports.count; i++)
+		if (unit->ports.steer[i].given &&
+		    berth_steer_port_is_asked(&unit->ports.steer[i], (uint16_t)number))
+			number = unit->ports.steer[i].given;
 	return (size_t)snprintf(buf, size, "%.*s:%lu%s", (int)(colon - url), url, number, end) <
 	       size;
 }
@@ -94,9 +93,7 @@ static void remember_outside(struct berth_supervisor *supervisor, pid_t pid)
 	 * Should the guardian not hear it, it ends one process too many when we die before our
 	 * time.
 	 */
-	if (berth_note_send(supervisor->report_fd, &note, NULL, -1) < 0)
-		berth_supervisor_verbose(supervisor, "the guardian does not know of process %d",
-					 pid);
+	(void)!berth_note_send(supervisor->report_fd, &note, NULL, -1);
 }
 
 int berth_supervisor_start_outside(struct berth_supervisor *supervisor,
@@ -110,7 +107,7 @@ int berth_supervisor_start_outside(struct berth_supervisor *supervisor,
 	return r;
 }
 
-int berth_supervisor_open_url(struct berth_supervisor *supervisor, const char *url)
+int berth_supervisor_open_url(struct berth_unit *unit, const char *url)
 {
 	BERTH_AUTO_FD int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char mapped[URL_MAX];
@@ -123,8 +120,8 @@ int berth_supervisor_open_url(struct berth_supervisor *supervisor, const char *u
 		.stderr_fd = null_fd,
 		.new_session = true,
 		.cgroup_fd = -1,
-		.signal_mask = supervisor->job->signal_mask,
-		.open_files = supervisor->job->open_files,
+		.signal_mask = unit->job->signal_mask,
+		.open_files = unit->job->open_files,
 	};
 	enum berth_child_stage stage;
 	struct berth_child child;
@@ -134,9 +131,9 @@ int berth_supervisor_open_url(struct berth_supervisor *supervisor, const char *u
 		return -ENOENT;
 	/* A page, not an option of the browser's, nor a local file. */
 	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
-	    !map_url(supervisor, url, mapped, sizeof(mapped)))
+	    !map_url(unit, url, mapped, sizeof(mapped)))
 		return -EINVAL;
-	r = berth_supervisor_start_outside(supervisor, &spec, &child, &stage);
+	r = berth_supervisor_start_outside(unit->supervisor, &spec, &child, &stage);
 	if (r == 0)
 		berth_child_deinit(&child);
 	return r;

@@ -337,7 +337,8 @@ static size_t count_left_over(const char *path)
 	const json_t *record;
 	size_t count = 0, i;
 
-	if (registry.dir_fd >= 0 && berth_registry_load(&registry, &records) == 0)
+	if (registry.dir_fd >= 0 && berth_procfs_boot_id(registry.boot) == 0 &&
+	    berth_registry_load(&registry, &records) == 0)
 		json_array_foreach (records, i, record)
 			count += berth_registry_life(record) == BERTH_REGISTRY_DEAD;
 	berth_registry_close(&registry);

@@ -8,17 +8,19 @@
  * (app/roll-call.c), and asks those that are missing; being asked is when we look. Watching the
  * folder would take one of the user's few inotify(7) instances for each service.
  */
+#include "app/unit.h"
+
 #include "app/supervisor.h"
 
-void berth_supervisor_recover(struct berth_supervisor *supervisor)
+void berth_unit_recover(struct berth_unit *unit)
 {
-	bool lost = berth_registry_is_lost(&supervisor->registry);
+	bool lost = berth_registry_is_lost(&unit->supervisor->registry);
 
-	if (!lost && berth_registry_has(&supervisor->registry, supervisor->id))
+	if (!lost && berth_registry_has(&unit->supervisor->registry, unit->id))
 		return;
-	if (lost && berth_registry_reopen(&supervisor->registry) < 0)
+	if (lost && berth_registry_reopen(&unit->supervisor->registry) < 0)
 		return; /* the parent has gone too, and comes back with the next login */
-	for (size_t i = 0; i < supervisor->ports.count; i++)
-		supervisor->ports.port[i].claimed = false;
-	berth_supervisor_save(supervisor);
+	for (size_t i = 0; i < unit->ports.count; i++)
+		unit->ports.port[i]->claimed = false;
+	berth_unit_save(unit);
 }

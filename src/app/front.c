@@ -34,8 +34,11 @@ static void collect(sigset_t *ret_set)
 
 void berth_front_block(void)
 {
+	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
+	/* Started with it ignored, as some do, we would never hear how a child has ended. */
+	sigaction(SIGCHLD, &action, NULL);
 	collect(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
@@ -50,18 +53,13 @@ int berth_front_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * A shell that is hung up on passes SIGHUP to its jobs by kill(): then the terminal is gone all the
- * same.
- */
-static bool is_terminal_gone(void)
+bool berth_front_has_terminal(void)
 {
 	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd >= 0) {
-		close(fd);
+	if (fd < 0)
 		return false;
-	}
+	close(fd);
 	return true;
 }
 
@@ -75,8 +73,12 @@ bool berth_front_next(int fd, struct berth_front_signal *ret_signal)
 		.signo = (int)info.ssi_signo,
 		.from_terminal = info.ssi_code == SI_KERNEL,
 	};
-	ret_signal->hangup =
-		ret_signal->signo == SIGHUP && (ret_signal->from_terminal || is_terminal_gone());
+	/*
+	 * A shell that is hung up on passes SIGHUP to its jobs by kill(): then the terminal is gone
+	 * all the same.
+	 */
+	ret_signal->hangup = ret_signal->signo == SIGHUP &&
+			     (ret_signal->from_terminal || !berth_front_has_terminal());
 	return true;
 }
 

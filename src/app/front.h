@@ -7,10 +7,13 @@
 #include <stdbool.h>
 
 /*
- * Block the signals that a front passes on, but those that were ignored at our start (nohup).
- * Before any fork.
+ * Block the signals that a front passes on, but those that were ignored at our start (nohup); the
+ * disposition of SIGCHLD is reset. Before any fork.
  */
 void berth_front_block(void);
+
+/* Is there a controlling terminal? */
+bool berth_front_has_terminal(void);
 
 /* A descriptor that they come out of; owned by the caller, close-on-exec, non-blocking. */
 BERTH_MUST_USE int berth_front_open(void);
@@ -18,7 +21,7 @@ BERTH_MUST_USE int berth_front_open(void);
 struct berth_front_signal {
 	int signo;
 	bool from_terminal; /* sent to the whole foreground group: the command has it already */
-	bool hangup; /* SIGHUP because the terminal has gone, not as a message */
+	bool hangup; /* SIGHUP, and no terminal: it has gone, if there was one at the start */
 };
 
 /* The next one; false: none. */

@@ -7,8 +7,13 @@
  * (PR_SET_CHILD_SUBREAPER) the guardian inherits every process of the service when the supervisor
  * is killed, whatever that process has done to its session, environment and descriptors; it ends
  * them until none is left. It holds no port and no name, so that the kernel has freed them by then.
- * What it does hold is a duplicate of the notify descriptor: a call that is trapped at that moment
- * waits, to be killed, and does not fail.
+ * What it does hold is a duplicate of the notify descriptor of each tree: a call that is trapped at
+ * that moment waits, to be killed, and does not fail. It is closed when nobody of the tree is left.
+ *
+ * As the first process of a container (pid 1) it is the same. It takes its signals from a
+ * descriptor, so it needs no dispositions, which pid 1 does not have; nobody inside can kill it,
+ * and its end is everybody's. What others leave to it (podman exec) it reaps, and else leaves
+ * alone.
  */
 #include "app/guardian.h"
 
@@ -18,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "app/front.h"
@@ -27,16 +33,31 @@
 #include "os/tree.h"
 
 enum {
-	SPARE_MAX = 64
+	SPARE_MAX = 64,
+	TREES_MAX = 4096,
+	TREES_FIRST = 13,
+	TREES_OF_ANY_LIMIT = 512, /* descriptors that every process may have */
+};
+
+/* What is polled: three of our own, then a notify descriptor for each tree that lives. */
+enum {
+	FD_REPORT,
+	FD_FRONT,
+	FD_SUPERVISOR,
+	FD_FIRST_TREE,
 };
 
 struct guardian {
 	const struct berth_job *job;
-	int report_fd, front_fd, supervisor_fd, notify_fd;
+	int report_fd, front_fd, supervisor_fd;
+	struct pollfd *fds; /* the first ones, then allocated; those of the trees are owned */
+	size_t fd_count, fd_size;
+	struct pollfd first[FD_FIRST_TREE + TREES_FIRST];
 	pid_t supervisor;
 	bool foreground;
+	bool has_terminal; /* had, at the start: only then its hang-up can be meant */
 	bool ended; /* the supervisor has said how */
-	char id[BERTH_ID_SIZE];
+	bool started; /* there are records of what it had started */
 	pid_t spare[SPARE_MAX + 1]; /* children from before an exec of ours, and what was opened for
 				       the service; zero-terminated */
 	size_t spare_count;
@@ -76,6 +97,88 @@ static void spare_children(struct guardian *guardian)
 	berth_tree_deinit(&tree);
 }
 
+/* It has ended: the number may come again, for one of the service. */
+static void unspare(struct guardian *guardian, pid_t pid)
+{
+	for (size_t i = 0; i < guardian->spare_count; i++)
+		if (guardian->spare[i] == pid) {
+			guardian->spare[i] = guardian->spare[--guardian->spare_count];
+			guardian->spare[guardian->spare_count] = 0;
+			return;
+		}
+}
+
+/*
+ * While the supervisor lives these are orphans of others: jobs of a script that has become us by
+ * exec, in a container what podman exec left. The supervisor itself is left for the end.
+ */
+static void reap_strangers(struct guardian *guardian)
+{
+	for (;;) {
+		siginfo_t info = { 0 };
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
+		    info.si_pid == guardian->supervisor)
+			return;
+		unspare(guardian, info.si_pid);
+		waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
+static bool make_room(struct guardian *guardian)
+{
+	struct pollfd *grown;
+
+	if (guardian->fd_count < guardian->fd_size)
+		return true;
+	grown = reallocarray(guardian->fds == guardian->first ? NULL : guardian->fds,
+			     guardian->fd_size * 2, sizeof(*grown));
+	if (!grown)
+		return false;
+	if (guardian->fds == guardian->first)
+		memcpy(grown, guardian->first, sizeof(guardian->first));
+	guardian->fds = grown;
+	guardian->fd_size *= 2;
+	return true;
+}
+
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Consumes @fd. One more than we can hold is not held: its trapped calls fail if we are needed. */
+static void watch_tree(struct guardian *guardian, int fd)
+{
+	if (fd < 0)
+		return;
+	if (guardian->fd_count == FD_FIRST_TREE + TREES_OF_ANY_LIMIT)
+		raise_open_files();
+	if (guardian->fd_count == FD_FIRST_TREE + TREES_MAX || !make_room(guardian)) {
+		close(fd);
+		return;
+	}
+	/* No events: only of its end, which comes unasked, will we be told. */
+	guardian->fds[guardian->fd_count++] = (struct pollfd){ .fd = fd };
+}
+
+static void close_ended_trees(struct guardian *guardian)
+{
+	for (size_t i = FD_FIRST_TREE; i < guardian->fd_count;) {
+		if (!guardian->fds[i].revents) {
+			i++;
+			continue;
+		}
+		close(guardian->fds[i].fd);
+		guardian->fds[i] = guardian->fds[--guardian->fd_count];
+	}
+}
+
 static void tell(struct guardian *guardian, enum berth_note_kind kind, int value, int extra)
 {
 	const struct berth_note note = { .kind = kind, .value = value, .extra = extra };
@@ -100,11 +203,10 @@ static void on_note(struct guardian *guardian)
 	}
 	switch (note.kind) {
 	case BERTH_NOTE_STARTED:
-		berth_str_copy(guardian->id, sizeof(guardian->id), note.text);
+		guardian->started = true;
 		break;
 	case BERTH_NOTE_WATCH:
-		berth_fd_close(&guardian->notify_fd);
-		guardian->notify_fd = berth_fd_steal(&fd);
+		watch_tree(guardian, berth_fd_steal(&fd));
 		break;
 	case BERTH_NOTE_SPARE:
 		spare(guardian, note.value);
@@ -144,38 +246,66 @@ static void on_front(struct guardian *guardian)
 
 	while (berth_front_next(guardian->front_fd, &signal)) {
 		if (signal.signo == SIGCHLD) {
-			/*
-			 * Orphans come to us only when the supervisor has gone; it is left for the
-			 * end.
-			 */
+			reap_strangers(guardian);
 			continue;
 		}
-		if (!guardian->foreground && (signal.signo == SIGHUP || signal.signo == SIGINT))
+		if (!guardian->foreground && signal.signo == SIGINT)
 			continue;
 		if (signal.signo == SIGINT && signal.from_terminal)
 			guardian->end.interrupted = true;
-		if (signal.hangup)
+		if (signal.hangup && guardian->has_terminal)
 			tell(guardian, BERTH_NOTE_HANGUP, 0, 0);
 		else
 			tell(guardian, BERTH_NOTE_SIGNAL, signal.signo, signal.from_terminal);
 	}
 }
 
-/* The supervisor was killed. */
+/* The supervisor was killed: all that it had told of is cleared up. */
 static void clear_up(struct guardian *guardian)
 {
+	BERTH_AUTO_JSON json_t *records = NULL;
 	struct berth_registry registry;
-	BERTH_AUTO_JSON json_t *record = NULL;
+	json_t *record;
+	size_t i;
 
 	guardian->end.lost = true;
 	guardian->end.exit_code = 125;
 	guardian->end.swept = berth_sweep_descendants(guardian->spare);
-	if (!guardian->id[0] || berth_registry_open(&registry, NULL) < 0)
+	if (!guardian->started || berth_registry_open(&registry, NULL) < 0)
 		return;
-	record = berth_registry_read(&registry, guardian->id);
-	if (record)
-		berth_sweep_record(&registry, record);
+	if (berth_registry_load(&registry, &records) == 0)
+		json_array_foreach (records, i, record)
+			if (berth_registry_process(record, "guardian").pid == getpid())
+				berth_sweep_record(&registry, record);
 	berth_registry_close(&registry);
+}
+
+/* Until the supervisor has ended. */
+static void watch(struct guardian *guardian)
+{
+	const int fixed[FD_FIRST_TREE] = {
+		[FD_REPORT] = guardian->report_fd,
+		[FD_FRONT] = guardian->front_fd,
+		[FD_SUPERVISOR] = guardian->supervisor_fd,
+	};
+
+	guardian->fds = guardian->first;
+	guardian->fd_size = BERTH_ARRAY_SIZE(guardian->first);
+	for (size_t i = 0; i < FD_FIRST_TREE; i++)
+		guardian->fds[i] = (struct pollfd){ .fd = fixed[i], .events = POLLIN };
+	guardian->fd_count = FD_FIRST_TREE;
+	for (;;) {
+		guardian->fds[FD_REPORT].fd = guardian->report_fd;
+		if (poll(guardian->fds, guardian->fd_count, -1) < 0)
+			continue;
+		close_ended_trees(guardian);
+		if (guardian->fds[FD_FRONT].revents)
+			on_front(guardian);
+		if (guardian->fds[FD_REPORT].revents)
+			on_note(guardian);
+		if (guardian->fds[FD_SUPERVISOR].revents)
+			return;
+	}
 }
 
 void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, int pidfd,
@@ -186,27 +316,14 @@ void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, i
 		.report_fd = report_fd,
 		.supervisor_fd = pidfd,
 		.supervisor = pid,
-		.notify_fd = -1,
 		.front_fd = berth_front_open(),
 		.foreground = foreground,
+		.has_terminal = berth_front_has_terminal(),
 		.err = err,
 	};
-	struct pollfd fds[3];
 
 	spare_children(&guardian);
-	for (;;) {
-		fds[0] = (struct pollfd){ .fd = guardian.report_fd, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = guardian.front_fd, .events = POLLIN };
-		fds[2] = (struct pollfd){ .fd = guardian.supervisor_fd, .events = POLLIN };
-		if (poll(fds, BERTH_ARRAY_SIZE(fds), -1) < 0)
-			continue;
-		if (fds[1].revents)
-			on_front(&guardian);
-		if (fds[0].revents)
-			on_note(&guardian);
-		if (fds[2].revents)
-			break;
-	}
+	watch(&guardian);
 	/* Its last words: they may have come after the look at the socket, before that at the process. */
 	while (has_note(&guardian))
 		on_note(&guardian);
@@ -216,6 +333,9 @@ void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, i
 	berth_fd_close(&guardian.supervisor_fd);
 	berth_fd_close(&guardian.report_fd);
 	berth_fd_close(&guardian.front_fd);
-	berth_fd_close(&guardian.notify_fd);
+	for (size_t i = FD_FIRST_TREE; i < guardian.fd_count; i++)
+		close(guardian.fds[i].fd);
+	if (guardian.fds != guardian.first)
+		free(guardian.fds);
 	*ret_end = guardian.end;
 }

@@ -8,15 +8,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/str.h"
+#include "app/log-read.h"
 #include "base/time.h"
+#include "os/logfile.h"
 #include "os/statefile.h"
 
 enum {
 	END_MAX = 64 * 1024,
-	TAIL_MAX = 16 * 1024,
 	NAMES_MAX =
 		4 *
 		BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
@@ -62,6 +61,17 @@ static void free_names(char **names, size_t count)
 		free(names[i]);
 }
 
+/* A log and its older ones. */
+static void remove_log(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	BERTH_AUTO_FREE char *folder = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	BERTH_AUTO_FD int dir_fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (dir_fd >= 0)
+		berth_logfile_remove(dir_fd, slash + 1);
+}
+
 /* The end's log goes with it; a log that a living service writes has no end yet. */
 static void remove_end(int dir_fd, const char *name)
 {
@@ -74,7 +84,7 @@ static void remove_end(int dir_fd, const char *name)
 		end = berth_json_parse(text, len);
 		log = berth_json_string(end, "log", NULL);
 		if (log)
-			unlink(log);
+			remove_log(log);
 	}
 	unlinkat(dir_fd, name, 0);
 }
@@ -143,37 +153,24 @@ int berth_history_load(json_t **ret_ends)
 	return 0;
 }
 
+bool berth_history_has(const char *id)
+{
+	BERTH_AUTO_FD int dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ends");
+	char *names[NAMES_MAX], end[64];
+	size_t count = 0;
+	bool has = false;
+
+	if (dir_fd < 0 || list(dir_fd, names, &count) < 0)
+		return false;
+	snprintf(end, sizeof(end), "-%s.json", id);
+	for (size_t i = 0; i < count && !has; i++)
+		has = strlen(names[i]) > strlen(end) &&
+		      strcmp(names[i] + strlen(names[i]) - strlen(end), end) == 0;
+	free_names(names, count);
+	return has;
+}
+
 json_t *berth_history_tail(const char *path, size_t count)
 {
-	json_t *lines = json_array();
-	BERTH_AUTO_FD int fd =
-		path && *path
-			? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-			: -1;
-	char text[TAIL_MAX + 1], shown[2048];
-	struct stat st;
-	char *line, *end;
-	ssize_t n;
-
-	if (!count || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return lines;
-	n = pread(fd, text, TAIL_MAX, st.st_size > TAIL_MAX ? st.st_size - TAIL_MAX : 0);
-	if (n <= 0)
-		return lines;
-	if (text[n - 1] == '\n')
-		n--;
-	/* From the back: find where the last @count lines begin. */
-	end = text + n;
-	for (line = end; line > text && count; line--)
-		if (line[-1] == '\n' && --count == 0)
-			break;
-	while (line <= end) {
-		char *stop = memchr(line, '\n', (size_t)(end - line));
-		size_t len = (size_t)((stop ? stop : end) - line);
-
-		berth_str_printable(line, len, shown, sizeof(shown));
-		json_array_append_new(lines, json_string(shown));
-		line += len + 1;
-	}
-	return lines;
+	return berth_log_read_tail(path, count);
 }

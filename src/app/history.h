@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
+#include <stdbool.h>
+
 enum {
 	BERTH_HISTORY_PER_SERVICE = 20,
 	BERTH_HISTORY_ALL = 200,
@@ -19,6 +21,9 @@ BERTH_MUST_USE int berth_history_add(const json_t *document, const char *key);
 
 /* All that is kept, newest first; an empty array where there is nothing. A new array. */
 BERTH_MUST_USE int berth_history_load(json_t **ret_ends);
+
+/* Is an end of the service @id kept? */
+bool berth_history_has(const char *id);
 
 /*
  * The last @count lines of a log, without their last newline; "" if there is none. New array of

@@ -9,6 +9,10 @@
 
 #include "base/parse.h"
 
+enum {
+	ATTEMPTS = 100, /* of a lone wish, as port/candidates.c has it */
+};
+
 /* Where a value was found, for messages. */
 struct setting {
 	const char *name;
@@ -162,6 +166,9 @@ int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
 		r = settle_fallbacks(job, dotenv, err);
 	if (r == 0 && !job->wish.attempts)
 		r = get_u16("MAX_PORT_ATTEMPTS", dotenv, &job->wish.attempts, err);
+	/* Each instance has as long a way to go as one would. */
+	if (r == 0 && !job->wish.attempts && job->instances > 1)
+		job->wish.attempts = (uint16_t)(ATTEMPTS + job->instances);
 	if (r == 0 && !job->check_timeout_ms)
 		r = settle_timeout(job, dotenv, err);
 	if (r == 0)

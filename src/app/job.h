@@ -4,8 +4,11 @@
 
 #include "base/err.h"
 #include "os/procfs.h"
+#include "os/logfile.h"
 #include "port/wish.h"
+#include "service/check.h"
 #include "service/identity.h"
+#include "service/state.h"
 #include "stack/dotenv.h"
 #include "steer/decide.h"
 
@@ -51,6 +54,15 @@ struct berth_job {
 	bool loopback;
 	bool pass_socket;
 
+	unsigned int workers, instances; /* at least 1 */
+	struct berth_service_policy policy;
+	int stop_signal;
+	int64_t hold_ms; /* how long a listening socket is kept for the next life; 0: never */
+	struct berth_check ready, live;
+	struct berth_check_timing probe;
+	struct berth_logfile_limits log;
+	bool tty;
+
 	bool detach;
 	bool fresh; /* --new: take the next free instance number */
 	bool reuse;
@@ -58,7 +70,6 @@ struct berth_job {
 	enum berth_job_free free_first;
 	struct berth_proc_id owner; /* pid 0: none */
 	int64_t ttl_ms; /* 0: none */
-	int64_t grace_ms;
 	int64_t wait_ms; /* how long the starter waits for ready */
 	const char *pid_file, *lock_file, *ports_file; /* absolute; NULL: none */
 	int status_fd; /* -1: none */

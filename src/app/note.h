@@ -13,7 +13,7 @@ enum berth_note_kind {
 	BERTH_NOTE_FAILED, /* with err, @value the exit code; the document where the service had
 			      started */
 	/* supervisor -> guardian */
-	BERTH_NOTE_STARTED, /* @text: the id, so that the guardian finds the record */
+	BERTH_NOTE_STARTED, /* a unit: there is a record of it */
 	BERTH_NOTE_WATCH, /* with a duplicate of the notify descriptor */
 	BERTH_NOTE_SPARE, /* @value: a process that is none of the service, to be left alone */
 	BERTH_NOTE_STOPPED, /* the command has been stopped by signal @value (job control) */
@@ -29,7 +29,6 @@ struct berth_note {
 	int value;
 	int extra;
 	struct berth_err err;
-	char text[16];
 };
 
 /* @document (NULL allowed) is borrowed; @fd -1: none. 0 or -errno. */

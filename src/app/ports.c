@@ -15,7 +15,11 @@
 /* Where a number is needed and nobody named one (--new, {port} without a wish). */
 enum {
 	DEFAULT_LO = 3000,
-	DEFAULT_HI = 3999
+	DEFAULT_HI = 3999,
+	UNPRIVILEGED_START = 1024, /* the kernel's default */
+	/* Sockets times workers, on one port. */
+	USERS_FIRST = 4,
+	USERS_MAX = 4096,
 };
 
 /* Protocols that people know by their number; everything else speaks HTTP until told otherwise. */
@@ -29,22 +33,38 @@ static const struct {
 
 void berth_ports_init(struct berth_ports *ports, const struct berth_job *job)
 {
-	*ports = (struct berth_ports){ .means = berth_lease_probe(), .job = job };
+	*ports = (struct berth_ports){
+		.means = berth_lease_probe(),
+		.job = job,
+		.memory_fd = -1,
+		.unprivileged_start = UNPRIVILEGED_START,
+	};
+}
+
+static void free_row(struct berth_port *port)
+{
+	berth_lease_release(&port->lease);
+	free(port->users);
+	free(port->holder);
+	free(port);
+}
+
+/* 24 KiB that are seldom needed again: a supervisor has many services. */
+static void forget_lists(struct berth_ports *ports)
+{
+	free(BERTH_STEAL(ports->reserved));
+	free(BERTH_STEAL(ports->foreign));
 }
 
 void berth_ports_deinit(struct berth_ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
-		berth_lease_release(&ports->port[i].lease);
+		free_row(ports->port[i]);
 	ports->count = 0;
-	free(BERTH_STEAL(ports->reserved));
-	free(BERTH_STEAL(ports->foreign));
+	forget_lists(ports);
 }
 
-/*
- * Declared rows stand before all others: their sockets are watched by the rows' own addresses, so they
- * never move. An extra one, which nobody watches, gives way.
- */
+/* Declared rows stand before all others, in their order. */
 static size_t make_room(struct berth_ports *ports, enum berth_steer_kind kind)
 {
 	size_t index = ports->count;
@@ -68,10 +88,12 @@ int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const
 
 	if (ports->count == BERTH_PORTS_MAX)
 		return -1;
+	port = calloc(1, sizeof(*port));
+	if (!port)
+		return -1;
 	index = make_room(ports, kind);
-	port = &ports->port[index];
+	ports->port[index] = port;
 	ports->steer[index] = (struct berth_steer_port){ .kind = kind };
-	*port = (struct berth_port){ 0 };
 	berth_lease_init(&port->lease, ports->means, SOCK_STREAM);
 	berth_str_copy(port->name, sizeof(port->name), name);
 	if (asked)
@@ -84,11 +106,9 @@ void berth_ports_drop(struct berth_ports *ports, size_t index)
 {
 	size_t last = ports->count - 1;
 
-	berth_lease_release(&ports->port[index].lease);
-	if (index != last) {
-		ports->steer[index] = ports->steer[last];
-		ports->port[index] = ports->port[last];
-	}
+	free_row(ports->port[index]);
+	ports->steer[index] = ports->steer[last];
+	ports->port[index] = ports->port[last];
 	ports->count--;
 }
 
@@ -102,6 +122,7 @@ static int load_reserved(struct berth_ports *ports, struct berth_err *err)
 	if (!ports->reserved)
 		return berth_err_errno(err, -ENOMEM, "cannot load the reserved ports");
 	r = berth_reserved_load(ports->reserved, ports->job->skip);
+	ports->unprivileged_start = ports->reserved->unprivileged_start;
 	if (r < 0)
 		return berth_err_set(err, r, BERTH_ERR_CONFIG, "'%s' is no list of ports to skip",
 				     ports->job->skip);
@@ -136,7 +157,7 @@ static int choose(struct berth_ports *ports, const struct berth_wish *wish,
 static void settle(struct berth_ports *ports, size_t index, struct berth_choice *choice,
 		   size_t from)
 {
-	struct berth_port *port = &ports->port[index];
+	struct berth_port *port = ports->port[index];
 	uint16_t asked = berth_ports_asked(ports, index);
 
 	port->lease = choice->leases[from];
@@ -207,16 +228,17 @@ static bool wish_from_memory(const struct berth_remembered *memory, struct berth
 	return false;
 }
 
-static void load_foreign(struct berth_ports *ports, int memory_fd)
+static void load_foreign(struct berth_ports *ports)
 {
 	/* Who frees a number first wants that very one. */
-	if (memory_fd < 0 || ports->job->free_first != BERTH_JOB_FREE_NOTHING)
+	if (ports->foreign || ports->memory_fd < 0 ||
+	    ports->job->free_first != BERTH_JOB_FREE_NOTHING)
 		return;
 	ports->foreign = calloc(1, sizeof(*ports->foreign));
 	/* What can't be read keeps no number from anybody. */
 	if (ports->foreign &&
-	    berth_remembered_foreign(memory_fd, ports->job->identity.key, ports->job->identity.root,
-				     ports->foreign) < 0)
+	    berth_remembered_foreign(ports->memory_fd, ports->job->identity.key,
+				     ports->job->identity.root, ports->foreign) < 0)
 		free(BERTH_STEAL(ports->foreign));
 }
 
@@ -246,6 +268,7 @@ int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *
 	bool wished = job->tell_port;
 	int r;
 
+	ports->memory_fd = memory_fd;
 	if (job->no_port)
 		return 0;
 	wish = malloc(sizeof(*wish));
@@ -257,7 +280,7 @@ int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *
 		wish->range = (struct berth_range){ DEFAULT_LO, DEFAULT_HI };
 	r = 0;
 	if (wished || wish->port_count) {
-		load_foreign(ports, memory_fd);
+		load_foreign(ports);
 		r = load_reserved(ports, err);
 		if (r == 0)
 			r = choose(ports, wish,
@@ -272,7 +295,10 @@ int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *
 		berth_ports_add(ports, BERTH_STEER_DECLARED, "main", 0);
 	}
 	free(wish);
-	return r ? r : lease_maps(ports, err);
+	if (r == 0)
+		r = lease_maps(ports, err);
+	forget_lists(ports);
+	return r;
 }
 
 static bool is_known(const struct berth_ports *ports, uint16_t number)
@@ -303,9 +329,11 @@ int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *w
 			snprintf(name, sizeof(name), "%s-%s", service, named.ports[i].name);
 		berth_str_copy(named.ports[i].name, sizeof(named.ports[i].name), name);
 	}
+	load_foreign(ports);
 	r = load_reserved(ports, err);
 	if (r == 0)
 		r = choose(ports, &named, NULL, &choice, err);
+	forget_lists(ports);
 	if (r)
 		return r;
 	if (ports->count + choice.count > BERTH_PORTS_MAX)
@@ -323,7 +351,7 @@ int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *w
  */
 static int take_itself(struct berth_ports *ports, size_t index, uint16_t number)
 {
-	struct berth_port *port = &ports->port[index];
+	struct berth_port *port = ports->port[index];
 	int r = berth_lease_take(&port->lease, number);
 
 	if (r == 0) {
@@ -348,62 +376,101 @@ int berth_ports_lease_one(struct berth_ports *ports, size_t index, uint16_t numb
 	if (!skip_first) {
 		r = take_itself(ports, index, number);
 		if (r == 0 && ports->steer[index].kind != BERTH_STEER_DECLARED)
-			ports->port[index].reason = kind;
+			ports->port[index]->reason = kind;
 		if (r <= 0)
 			return r < 0 ? berth_err_errno(err, r, "cannot lease port %u", number) : 0;
 	}
+	load_foreign(ports);
 	r = load_reserved(ports, err);
 	if (r < 0)
 		return r;
-	berth_str_copy(wish.ports[0].name, sizeof(wish.ports[0].name), ports->port[index].name);
+	berth_str_copy(wish.ports[0].name, sizeof(wish.ports[0].name), ports->port[index]->name);
 	wish.ports[0].list[0] = number;
 	wish.ports[0].list_len = 1;
 	wish.ports[0].udp = ports->steer[index].udp;
 	r = choose(ports, &wish, NULL, &choice, err);
+	forget_lists(ports);
 	if (r)
 		return r;
 	settle(ports, index, &choice, 0);
-	if (ports->port[index].refused.port == 0 && ports->steer[index].given != number)
-		ports->port[index].refused = (struct berth_choose_refused){ .port = number };
+	if (ports->port[index]->refused.port == 0 && ports->steer[index].given != number)
+		ports->port[index]->refused = (struct berth_choose_refused){ .port = number };
 	if (ports->steer[index].kind != BERTH_STEER_DECLARED)
-		ports->port[index].reason = kind;
+		ports->port[index]->reason = kind;
 	berth_choice_release(&choice);
 	return 0;
 }
 
-int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode,
+int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode, unsigned int worker,
 			   struct berth_port_user **ret_user)
 {
 	for (size_t i = 0; i < ports->count; i++)
-		for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++)
-			if (inode && ports->port[i].users[j].inode == inode) {
-				if (ret_user)
-					*ret_user = &ports->port[i].users[j];
-				return (int)i;
-			}
+		for (size_t j = 0; j < ports->port[i]->user_size; j++) {
+			struct berth_port_user *user = &ports->port[i]->users[j];
+
+			if (!inode || user->inode != inode || (worker && user->worker != worker))
+				continue;
+			if (ret_user)
+				*ret_user = user;
+			return (int)i;
+		}
 	return -1;
 }
 
-struct berth_port_user *berth_ports_add_user(struct berth_ports *ports, size_t index,
-					     uint64_t inode)
+static bool grow_users(struct berth_port *port)
 {
-	for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++) {
-		struct berth_port_user *user = &ports->port[index].users[j];
+	size_t size = port->user_size ? port->user_size * 2 : USERS_FIRST;
+	struct berth_port_user *grown =
+		size > USERS_MAX ? NULL : reallocarray(port->users, size, sizeof(*grown));
 
-		if (!user->inode || user->inode == inode) {
-			*user = (struct berth_port_user){ .inode = inode };
-			return user;
-		}
-	}
-	return NULL;
+	if (!grown)
+		return false;
+	memset(grown + port->user_size, 0, (size - port->user_size) * sizeof(*grown));
+	port->users = grown;
+	port->user_size = size;
+	return true;
 }
 
-bool berth_ports_is_listening(const struct berth_ports *ports, size_t index)
+struct berth_port_user *berth_ports_add_user(struct berth_ports *ports, size_t index,
+					     uint64_t inode, unsigned int worker)
 {
-	if (ports->port[index].passed)
+	struct berth_port *port = ports->port[index];
+	struct berth_port_user *place = NULL;
+
+	for (size_t j = 0; j < port->user_size; j++) {
+		if (port->users[j].inode == inode && port->users[j].worker == worker)
+			return &port->users[j];
+		if (!port->users[j].inode && !place)
+			place = &port->users[j];
+	}
+	if (!place) {
+		size_t before = port->user_size;
+
+		if (!grow_users(port))
+			return NULL;
+		place = &port->users[before];
+	}
+	*place = (struct berth_port_user){ .inode = inode, .worker = worker };
+	return place;
+}
+
+bool berth_ports_has_users(const struct berth_ports *ports, size_t index)
+{
+	for (size_t j = 0; j < ports->port[index]->user_size; j++)
+		if (ports->port[index]->users[j].inode)
+			return true;
+	return false;
+}
+
+bool berth_ports_is_listening(const struct berth_ports *ports, size_t index, unsigned int worker)
+{
+	const struct berth_port *port = ports->port[index];
+
+	if (port->passed)
 		return true;
-	for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++)
-		if (ports->port[index].users[j].inode && ports->port[index].users[j].listening)
+	for (size_t j = 0; j < port->user_size; j++)
+		if (port->users[j].inode && port->users[j].listening &&
+		    (!worker || port->users[j].worker == worker))
 			return true;
 	return false;
 }
@@ -416,7 +483,7 @@ static bool has_wish(const struct berth_ports *ports)
 	return false;
 }
 
-bool berth_ports_is_ready(const struct berth_ports *ports)
+bool berth_ports_is_ready(const struct berth_ports *ports, unsigned int worker)
 {
 	bool wished = has_wish(ports), any = false;
 
@@ -424,7 +491,7 @@ bool berth_ports_is_ready(const struct berth_ports *ports)
 		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].udp ||
 		    (wished && !ports->steer[i].wished))
 			continue;
-		if (!berth_ports_is_listening(ports, i))
+		if (!berth_ports_is_listening(ports, i, worker))
 			return false;
 		any = true;
 	}
@@ -440,7 +507,7 @@ void berth_ports_remember(const struct berth_ports *ports, struct berth_remember
 		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
 		    !ports->steer[i].given)
 			continue;
-		berth_str_copy(entry->name, sizeof(entry->name), ports->port[i].name);
+		berth_str_copy(entry->name, sizeof(entry->name), ports->port[i]->name);
 		entry->asked = berth_ports_asked(ports, i);
 		entry->given = ports->steer[i].given;
 		ret_memory->count++;

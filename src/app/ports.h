@@ -16,27 +16,29 @@ enum {
 };
 
 /*
- * A socket of the service on a port: where it was last seen, so that one look tells whether it is
- * still there.
+ * A socket of the service on a port, and one process tree that has it: where it was last seen there,
+ * so that one look tells whether it is still so. Workers that share a socket have a user each.
  */
 struct berth_port_user {
 	uint64_t inode; /* 0: free slot */
+	unsigned int worker; /* serial of the worker whose tree has it */
 	pid_t pid;
 	int fd; /* as that process numbers it */
 	bool listening;
 };
 
-struct berth_supervisor;
+struct berth_unit;
 
 /*
  * Our duplicate of a listening socket, watched for the first client after the service's close();
  * see app/users.c.
  */
 struct berth_port_watch {
-	struct berth_supervisor *supervisor;
+	struct berth_unit *unit;
+	struct berth_port_watch *next;
 	struct berth_loop_source source;
-	size_t index; /* of the row */
-	struct berth_port_user *user;
+	struct berth_port *port;
+	uint64_t inode;
 	bool armed;
 };
 
@@ -44,7 +46,7 @@ struct berth_port_watch {
 struct berth_port_holder {
 	bool known;
 	pid_t pid; /* 0: hidden from us */
-	char process[64]; /* printable; "" unknown */
+	char process[32]; /* printable; "" unknown */
 	char service[160]; /* "shop@main/web" where it is berth's own; "" else */
 	char text[256]; /* all of it, for a sentence */
 };
@@ -55,9 +57,12 @@ struct berth_port {
 	enum berth_port_reason reason;
 	struct berth_choose_refused
 		refused; /* the number it did not get, port 0: it got what it asked for */
-	struct berth_port_holder holder; /* who had that number when it was announced */
-	struct berth_port_user users[BERTH_LEASE_OWNERS_MAX];
-	struct berth_port_watch watched[BERTH_LEASE_OWNERS_MAX];
+	struct berth_port_holder
+		*holder; /* owned: who had that number when it was announced; NULL: not
+					     looked up */
+	struct berth_port_user *users; /* owned */
+	size_t user_size;
+	struct berth_port_watch *watched; /* owned, each; see users.c */
 	bool narrowed; /* --loopback: it asked for every address and has one */
 	bool passed; /* its listening socket is ours, passed along */
 	bool announced; /* its line has been said */
@@ -67,11 +72,14 @@ struct berth_port {
 /* steer[i] and port[i] are one port; the first @count are used. */
 struct berth_ports {
 	struct berth_steer_port steer[BERTH_PORTS_MAX];
-	struct berth_port port[BERTH_PORTS_MAX];
+	struct berth_port *port[BERTH_PORTS_MAX]; /* owned */
 	size_t count;
 	struct berth_lease_means means;
-	struct berth_reserved *reserved; /* owned; loaded with the first choice */
-	struct berth_portset *foreign; /* owned; numbers of other folders; NULL: none known */
+	int memory_fd; /* borrowed; folder of remembered ports; -1: none */
+	uint16_t unprivileged_start; /* ip_unprivileged_port_start */
+	struct berth_reserved *reserved; /* owned; loaded for a choice, and given back after it */
+	struct berth_portset
+		*foreign; /* owned; numbers of other folders; likewise; NULL: none known */
 	const struct berth_job *job; /* borrowed */
 	/*
 	 * Who of berth's own has a port, for messages; see choose.h. Set by the supervisor after
@@ -114,22 +122,24 @@ BERTH_MUST_USE int berth_ports_lease_more(struct berth_ports *ports, const struc
  */
 int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name,
 		    uint16_t asked);
-/*
- * Forget an extra port; the last row takes its place. Declared ports, whose sockets are watched,
- * never move.
- */
+/* Forget an extra port, which nobody watches any more; the last row takes its place. */
 void berth_ports_drop(struct berth_ports *ports, size_t index);
 
-/* The row whose socket has @inode; -1: none. *ret_user where that is not NULL. */
-int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode,
+/*
+ * The row whose socket has @inode in the tree of @worker (0: of any); -1: none. *ret_user where that
+ * is not NULL: it is good until the next user is added.
+ */
+int berth_ports_find_inode(struct berth_ports *ports, uint64_t inode, unsigned int worker,
 			   struct berth_port_user **ret_user);
+/* The same user, where @inode and @worker have one; NULL: out of memory, or too many. */
 struct berth_port_user *berth_ports_add_user(struct berth_ports *ports, size_t index,
-					     uint64_t inode);
+					     uint64_t inode, unsigned int worker);
+bool berth_ports_has_users(const struct berth_ports *ports, size_t index);
 
-/* Does a socket of the service listen there? */
-bool berth_ports_is_listening(const struct berth_ports *ports, size_t index);
+/* Does a socket of @worker (0: of any) listen there? */
+bool berth_ports_is_listening(const struct berth_ports *ports, size_t index, unsigned int worker);
 /* All that were wished or mapped, or else the main one. */
-bool berth_ports_is_ready(const struct berth_ports *ports);
+bool berth_ports_is_ready(const struct berth_ports *ports, unsigned int worker);
 /* What to remember for the next start. */
 void berth_ports_remember(const struct berth_ports *ports, struct berth_remembered *ret_memory);
 

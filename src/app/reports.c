@@ -23,7 +23,29 @@ void berth_supervisor_report(struct berth_supervisor *supervisor, enum berth_not
 		supervisor->guardian_gone = true;
 }
 
-/* The starter hears once: ready, or why not. */
+static bool are_all_ready(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		if (!supervisor->units[i]->was_ready)
+			return false;
+	return true;
+}
+
+/* One service as it is, several as {"services": [...]}. */
+static json_t *describe(struct berth_supervisor *supervisor)
+{
+	json_t *services;
+
+	if (!supervisor->unit_count || !supervisor->units[0]->started_ms)
+		return NULL;
+	if (supervisor->unit_count == 1)
+		return berth_unit_document(supervisor->units[0]);
+	services = json_array();
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		json_array_append_new(services, berth_unit_document(supervisor->units[i]));
+	return json_pack("{s:o}", "services", services);
+}
+
 void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum berth_note_kind kind,
 				   int value, const struct berth_err *err)
 {
@@ -31,10 +53,11 @@ void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum ber
 	BERTH_AUTO_JSON json_t *document = NULL;
 	int fd = supervisor->starter_fd >= 0 ? supervisor->starter_fd : supervisor->report_fd;
 
+	if (kind == BERTH_NOTE_READY && !are_all_ready(supervisor))
+		return;
 	if (err)
 		note.err = *err;
-	if (supervisor->started_ms)
-		document = berth_supervisor_document(supervisor);
+	document = describe(supervisor);
 	/* A starter that waits no longer needs no answer. */
 	(void)!berth_note_send(fd, &note, document, -1);
 	if (supervisor->starter_fd >= 0 && kind == BERTH_NOTE_READY)
@@ -57,17 +80,25 @@ static bool is_pressed_thrice(struct berth_supervisor *supervisor)
 	return supervisor->interrupts >= INTERRUPTS;
 }
 
+static void signal_mains(struct berth_supervisor *supervisor, int signo)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++)
+			berth_unit_signal_main(supervisor->units[i]->workers[j], signo);
+}
+
 static void on_interrupt(struct berth_supervisor *supervisor, const struct berth_note *note)
 {
-	bool again = supervisor->service.state == BERTH_SERVICE_STOPPING;
+	bool again = berth_supervisor_is_stopping(supervisor);
+	bool was_ready = berth_supervisor_was_ready(supervisor);
 
 	if (!note->extra)
-		berth_supervisor_signal_main(supervisor, SIGINT);
-	if (!again && !supervisor->service.was_ready && !is_pressed_thrice(supervisor))
+		signal_mains(supervisor, SIGINT);
+	if (!again && !was_ready && !is_pressed_thrice(supervisor))
 		return;
 	berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
-			     again || !supervisor->service.was_ready ? BERTH_SERVICE_ON_KILL
-								     : BERTH_SERVICE_ON_INTERRUPT);
+			     again || !was_ready ? BERTH_SERVICE_ON_KILL
+						 : BERTH_SERVICE_ON_INTERRUPT);
 }
 
 /* In the foreground the guardian is what the user, an IDE or a test runner kills. */
@@ -76,9 +107,9 @@ static void on_guardian_gone(struct berth_supervisor *supervisor)
 	berth_loop_remove(&supervisor->loop, &supervisor->report_source);
 	berth_fd_close(&supervisor->report_fd);
 	supervisor->guardian_gone = true;
-	if (supervisor->job->detach)
-		berth_supervisor_save(supervisor);
-	else
+	for (size_t i = 0; i < supervisor->unit_count && supervisor->job->detach; i++)
+		berth_unit_touch(supervisor->units[i]);
+	if (!supervisor->job->detach)
 		berth_supervisor_end(supervisor, BERTH_END_BY_GUARDIAN, BERTH_SERVICE_ON_KILL);
 }
 
@@ -99,5 +130,5 @@ void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t event
 	else if (note.kind == BERTH_NOTE_SIGNAL && note.value == SIGTERM)
 		berth_supervisor_end(supervisor, BERTH_END_BY_USER, BERTH_SERVICE_ON_STOP);
 	else if (note.kind == BERTH_NOTE_SIGNAL && !note.extra)
-		berth_supervisor_signal_main(supervisor, note.value);
+		signal_mains(supervisor, note.value);
 }

@@ -90,7 +90,9 @@ bool berth_roll_call(const struct berth_registry *registry, const json_t *record
 	while ((line = strsep(&rest, "\n")) && asked < ASKED_MAX) {
 		const char *name = strstr(line, prefix);
 
-		if (!name || json_object_get(known, name + 2))
+		/* "notify/" is where services say how they are: nobody answers there. */
+		if (!name || json_object_get(known, name + 2) ||
+		    strncmp(name + strlen(prefix), "notify/", 7) == 0)
 			continue;
 		/* Its connections are listed under the same name: asked once. */
 		json_object_set_new(known, name + 2, json_true());

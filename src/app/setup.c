@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* app/setup.c - all that a supervisor needs, and that can fail, before the command is started */
+/* app/setup.c - all that a supervisor needs beside its units */
 #include "app/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-#include "base/str.h"
 #include "os/statefile.h"
-
-enum {
-	INSTANCES_MAX = 10000,
-};
-
-#define SECONDS_NS 1000000000LL
 
 static void on_owner(struct berth_loop_source *source, uint32_t events)
 {
@@ -88,55 +78,6 @@ static void raise_open_files(void)
 	}
 }
 
-static int open_log(struct berth_supervisor *supervisor, struct berth_err *err)
-{
-	BERTH_AUTO_FD int dir_fd = -1;
-	char name[32];
-	ssize_t n;
-
-	if (!supervisor->job->detach)
-		return 0;
-	dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "logs");
-	if (dir_fd < 0) {
-		berth_err_errno(err, dir_fd, "cannot keep a log in the state folder");
-		berth_err_hint(err, "set XDG_STATE_HOME to a folder that can be written");
-		return dir_fd;
-	}
-	snprintf(name, sizeof(name), "%s.log", supervisor->id);
-	supervisor->log_fd =
-		openat(dir_fd, name,
-		       O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (supervisor->log_fd < 0)
-		return berth_err_errno(err, -errno, "cannot write the log");
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", supervisor->log_fd);
-	n = readlink(name, supervisor->log_path, sizeof(supervisor->log_path) - 1);
-	supervisor->log_path[n > 0 ? n : 0] = '\0';
-	return 0;
-}
-
-/* The socket is the lock: one process of the network namespace can have the name. */
-static int take_name(struct berth_supervisor *supervisor, struct berth_err *err)
-{
-	struct berth_identity *identity = &supervisor->job->identity;
-	int r = -EADDRINUSE;
-
-	for (int tries = 0; r == -EADDRINUSE && tries < INSTANCES_MAX; tries++) {
-		if (tries > 0 && !supervisor->job->fresh)
-			break;
-		identity->instance += tries > 0;
-		berth_identity_seal(identity);
-		snprintf(supervisor->socket_name, sizeof(supervisor->socket_name), "berth/%u/%s",
-			 geteuid(), identity->key);
-		r = berth_supervisor_open_control(supervisor);
-	}
-	if (r == -EADDRINUSE)
-		return berth_err_set(err, r, BERTH_ERR_ALREADY_RUNNING, "'%s' is already running",
-				     identity->service);
-	if (r < 0)
-		return berth_err_errno(err, r, "cannot take the name of '%s'", identity->service);
-	return 0;
-}
-
 void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job *job,
 			   int report_fd, int starter_fd)
 {
@@ -147,28 +88,16 @@ void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job
 		.report_fd = report_fd,
 		.starter_fd = starter_fd,
 		.signal_fd = -1,
-		.control_fd = -1,
 		.owner_fd = -1,
 		.memory_fd = -1,
-		.log_fd = -1,
 		.loop.epoll_fd = -1,
+		.messages.fd = -1,
+		.status.fd = -1,
 		.registry = { .dir_fd = -1, .ports_fd = -1 },
-		.child = { .pidfd = -1, .notify_fd = -1 },
-		.cgroup.fd = -1,
-		.scope = job->scope,
 		.front_group = getpgrp(),
-		.service.times = {
-			.grace_ns = job->grace_ms * 1000000,
-			.notice_ns = 30 * SECONDS_NS,
-			.daemon_ns = 5 * SECONDS_NS,
-		},
 	};
-	for (size_t i = 0; i < BERTH_SUPERVISOR_VIEWS_MAX; i++)
-		supervisor->views[i].notify_fd = -1;
-	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++)
-		supervisor->clients[i].fd = -1;
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->watches); i++)
-		supervisor->watches[i].pidfd = -1;
+	for (size_t i = 0; i < BERTH_SUPERVISOR_EXEC_VIEWS_MAX; i++)
+		supervisor->exec_views[i].notify_fd = -1;
 	if (berth_procfs_status(getpid(), &status) == 0)
 		supervisor->own_filters = status.seccomp_filters;
 }
@@ -190,42 +119,9 @@ static int identify(struct berth_supervisor *supervisor)
 	if (r < 0)
 		return r;
 	supervisor->guardian = stat.id;
-	r = berth_procfs_boot_id(supervisor->boot);
-	return r < 0 ? r : berth_registry_new_id(supervisor->id);
+	return berth_procfs_boot_id(supervisor->boot);
 }
 
-/* One more instance wants what the first one wanted. */
-static void recall(struct berth_supervisor *supervisor, struct berth_remembered *memory)
-{
-	struct berth_identity first = supervisor->job->identity;
-
-	memory->count = 0;
-	supervisor->memory_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ports");
-	if (supervisor->memory_fd < 0)
-		return; /* without a state folder nothing is remembered */
-	first.instance = 1;
-	berth_identity_seal(&first);
-	if (berth_remembered_load(supervisor->memory_fd, first.key, memory) < 0)
-		memory->count = 0;
-	for (size_t i = 0; i < memory->count && supervisor->job->identity.instance > 1; i++)
-		memory->ports[i].given =
-			memory->ports[i].asked ? memory->ports[i].asked : memory->ports[i].given;
-}
-
-static int lease_ports(struct berth_supervisor *supervisor, struct berth_err *err)
-{
-	struct berth_remembered memory;
-	int r;
-
-	recall(supervisor, &memory);
-	berth_ports_init(&supervisor->ports, supervisor->job);
-	supervisor->ports.holder_fn = berth_supervisor_own_holder;
-	supervisor->ports.holder_arg = supervisor;
-	r = berth_ports_lease(&supervisor->ports, &memory, supervisor->memory_fd, err);
-	return r > 0 ? -EADDRINUSE : r;
-}
-
-/* All that can fail before the command is started. */
 int berth_supervisor_prepare(struct berth_supervisor *supervisor, struct berth_err *err)
 {
 	int r;
@@ -244,14 +140,8 @@ int berth_supervisor_prepare(struct berth_supervisor *supervisor, struct berth_e
 			supervisor->job->detach ? -1 : STDERR_FILENO);
 	berth_outq_init(&supervisor->status, &supervisor->loop, supervisor->job->status_fd);
 	raise_open_files();
+	/* Without a state folder nothing is remembered. */
+	supervisor->memory_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ports");
 	r = berth_registry_open(&supervisor->registry, err);
-	if (r == 0)
-		r = take_name(supervisor, err);
-	if (r == 0)
-		r = watch_owner(supervisor, err);
-	if (r == 0)
-		r = open_log(supervisor, err);
-	if (r == 0)
-		r = lease_ports(supervisor, err);
-	return r;
+	return r == 0 ? watch_owner(supervisor, err) : r;
 }

@@ -114,6 +114,8 @@ int berth_stop(struct berth_registry *registry, json_t *record, const struct ber
 		return stop_hard(registry, record, err);
 	if (r < 0)
 		return r;
-	await_end(&supervisor, CLEAR_UP_MS);
+	/* Of several instances in one process the others go on. */
+	if (!berth_json_bool(*ret_answer, "others", false))
+		await_end(&supervisor, CLEAR_UP_MS);
 	return 0;
 }

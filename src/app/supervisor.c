@@ -1,47 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/supervisor.c - the process that holds a service's ports and answers for it
+ * app/supervisor.c - the process that holds the ports of services and answers for them
  *
  * One thread, one loop, never waiting for anybody but in it. Events come from: the notify
- * descriptors (steering.c), signals (our children), the guardian, the control socket (serve.c), an
- * owner's pidfd, and time. What they mean for the life of the service is decided by service/state,
- * and done here.
+ * descriptors (steering.c), signals (our children), keepers (worker.c), the guardian, the control
+ * sockets (serve.c), an owner's pidfd, and time. What they mean for the life of a worker is decided
+ * by service/state, and done by worker.c and unit.c.
  *
- * Everything that must not outlive us is held by a descriptor: ports, the instance's name.
+ * Everything that must not outlive us is held by a descriptor: ports, the instances' names.
  * Processes are not: they die of the guardian's hands when we do, and we of the end of its socket
  * when it does in the foreground.
  */
 #include "app/supervisor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/note.h"
 #include "app/steering.h"
-#include "base/str.h"
 #include "base/time.h"
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return b && b < a ? b : a;
-}
 
 static int64_t next_deadline(const struct berth_supervisor *supervisor)
 {
 	int64_t next = berth_steering_retry_ns(supervisor);
 
-	next = earlier(next, supervisor->service.deadline_ns);
-	next = earlier(next, supervisor->ttl_ns);
-	next = earlier(next, supervisor->save_ns);
-	next = earlier(next, supervisor->settle_ns);
-	next = earlier(next, supervisor->rearm_ns);
-	return earlier(next, supervisor->poll_ns);
-}
+	if (supervisor->ttl_ns && supervisor->ttl_ns < next)
+		next = supervisor->ttl_ns;
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		int64_t own = berth_unit_deadline_ns(supervisor->units[i]);
 
-static bool is_due(int64_t deadline_ns, int64_t now_ns)
-{
-	return deadline_ns && deadline_ns <= now_ns;
+		if (own < next)
+			next = own;
+	}
+	return next;
 }
 
 static void run_timers(struct berth_supervisor *supervisor)
@@ -49,63 +42,246 @@ static void run_timers(struct berth_supervisor *supervisor)
 	int64_t now = berth_time_mono_ns();
 
 	berth_steering_retry(supervisor, now);
-	if (is_due(supervisor->settle_ns, now))
-		berth_supervisor_settle(supervisor);
-	if (is_due(supervisor->rearm_ns, now))
-		berth_supervisor_rearm(supervisor);
-	if (is_due(supervisor->poll_ns, now))
-		berth_supervisor_poll_ports(supervisor);
-	if (is_due(supervisor->ttl_ns, now)) {
+	if (supervisor->ttl_ns && supervisor->ttl_ns <= now) {
 		supervisor->ttl_ns = 0;
 		berth_supervisor_end(supervisor, BERTH_END_BY_TTL, BERTH_SERVICE_ON_STOP);
 	}
-	if (is_due(supervisor->service.deadline_ns, now))
-		berth_supervisor_step(supervisor, BERTH_SERVICE_ON_TIMER);
-	if (!supervisor->done && is_due(supervisor->save_ns, now))
-		berth_supervisor_save(supervisor);
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		berth_unit_run_timers(supervisor->units[i], now);
+}
+
+void berth_supervisor_end(struct berth_supervisor *supervisor, enum berth_end_cause cause,
+			  enum berth_service_event event)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		berth_unit_end(supervisor->units[i], cause, event);
+}
+
+bool berth_supervisor_was_ready(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		if (supervisor->units[i]->was_ready)
+			return true;
+	return false;
+}
+
+bool berth_supervisor_is_stopping(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		if (supervisor->units[i]->state != BERTH_SERVICE_STOPPING ||
+		    supervisor->units[i]->cause == BERTH_END_BY_ITSELF)
+			return false;
+	return true;
+}
+
+bool berth_supervisor_has_bare_tree(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
+			const struct berth_child *child = &supervisor->units[i]->workers[j]->child;
+
+			if (child->pid > 0 && !child->keeper.pid)
+				return true;
+		}
+	return false;
+}
+
+/* The worker whose command, or main process, is our child @pid. */
+static struct berth_worker *find_main(const struct berth_supervisor *supervisor, pid_t pid)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++)
+			if (supervisor->units[i]->workers[j]->main_pid == pid)
+				return supervisor->units[i]->workers[j];
+	return NULL;
+}
+
+/*
+ * Job control: the command was stopped (Ctrl-Z, SIGTTIN): the job that the shell sees must stop
+ * too. A keeper tells it of its own.
+ */
+static void look_for_stop(struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
+			const struct berth_worker *worker = supervisor->units[i]->workers[j];
+			siginfo_t info = { 0 };
+
+			if (worker->child.pid <= 0 || worker->child.keeper.pid ||
+			    worker->service.main_gone)
+				continue;
+			if (waitid(P_PID, (id_t)worker->child.pid, &info, WSTOPPED | WNOHANG) ==
+				    0 &&
+			    info.si_pid && info.si_code == CLD_STOPPED)
+				berth_supervisor_report(supervisor, BERTH_NOTE_STOPPED,
+							info.si_status, 0);
+		}
+}
+
+void berth_supervisor_reap(struct berth_supervisor *supervisor)
+{
+	struct berth_child_end end;
+	bool reaped = false;
+	pid_t pid;
+
+	look_for_stop(supervisor);
+	while (berth_child_reap(&pid, &end) == 0 && pid) {
+		struct berth_worker *worker = find_main(supervisor, pid);
+
+		reaped = true;
+		berth_client_answer_ended(supervisor, pid, &end);
+		if (worker)
+			berth_unit_note_end(worker, &end);
+	}
+	for (size_t i = 0; i < supervisor->unit_count && reaped; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++)
+			berth_unit_press_on(supervisor->units[i]->workers[j]);
+}
+
+int berth_supervisor_add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
+			      bool any_instance, struct berth_unit **ret_unit,
+			      struct berth_err *err)
+{
+	struct berth_unit *unit = berth_unit_new(supervisor, job);
+	struct berth_unit **grown =
+		reallocarray(supervisor->units, supervisor->unit_count + 1, sizeof(*grown));
+	int r;
+
+	if (grown)
+		supervisor->units = grown;
+	if (!unit || !grown) {
+		berth_unit_free(unit);
+		return berth_err_errno(err, -ENOMEM, "cannot start '%s'", job->identity.service);
+	}
+	r = berth_unit_prepare(unit, any_instance, err);
+	if (r < 0) {
+		berth_unit_free(unit);
+		return r;
+	}
+	supervisor->units[supervisor->unit_count++] = unit;
+	*ret_unit = unit;
+	return 0;
+}
+
+/* The guardian knows from then on that there are records to clear up, should we be killed. */
+static void start_unit(struct berth_supervisor *supervisor, struct berth_unit *unit)
+{
+	berth_supervisor_report(supervisor, BERTH_NOTE_STARTED, 0, 0);
+	berth_unit_start(unit);
+}
+
+static struct berth_unit *highest_instance(const struct berth_supervisor *supervisor)
+{
+	struct berth_unit *highest = NULL;
+
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		struct berth_unit *unit = supervisor->units[i];
+
+		if (unit->cause == BERTH_END_BY_ITSELF &&
+		    (!highest || unit->job->identity.instance > highest->job->identity.instance))
+			highest = unit;
+	}
+	return highest;
+}
+
+int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count, struct berth_err *err)
+{
+	size_t lasting = 0;
+
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		lasting += supervisor->units[i]->cause == BERTH_END_BY_ITSELF;
+	for (; lasting > count; lasting--)
+		berth_unit_end(highest_instance(supervisor), BERTH_END_BY_SCALE,
+			       BERTH_SERVICE_ON_STOP);
+	for (; lasting < count; lasting++) {
+		struct berth_unit *unit;
+		int r = berth_supervisor_add_unit(supervisor, supervisor->job, true, &unit, err);
+
+		if (r < 0)
+			return r;
+		start_unit(supervisor, unit);
+	}
+	return 0;
+}
+
+/* All instances, before any of them starts: all or none. */
+static int add_units(struct berth_supervisor *supervisor, struct berth_err *err)
+{
+	const struct berth_job *job = supervisor->job;
+	struct berth_unit *unit;
+	int r = 0;
+
+	for (unsigned int i = 0; i < job->instances && r == 0; i++)
+		r = berth_supervisor_add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
+	return r;
+}
+
+static void look_for_ends(struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		struct berth_unit *unit = supervisor->units[i];
+
+		for (size_t j = 0; j < unit->worker_count; j++)
+			berth_unit_look_for_end(unit->workers[j]);
+		berth_unit_purge(unit);
+	}
+}
+
+/* Its name is free, its ports are: those who wait for the end may hear of it. */
+static void remove_unit(struct berth_supervisor *supervisor, size_t index)
+{
+	struct berth_unit *unit = supervisor->units[index];
+
+	berth_loop_remove(&supervisor->loop, &unit->control_source);
+	berth_fd_close(&unit->control_fd);
+	if (unit->exit_code && !supervisor->exit_code) {
+		supervisor->exit_code = unit->exit_code;
+		supervisor->end_signal =
+			unit->has_end && unit->end.by_signal ? unit->end.status : 0;
+	}
+	berth_client_answer_waiting(unit, true, NULL);
+	supervisor->units[index] = supervisor->units[--supervisor->unit_count];
+	berth_unit_free(unit);
+	berth_client_answer_all(supervisor);
+}
+
+static void remove_done(struct berth_supervisor *supervisor)
+{
+	for (size_t i = supervisor->unit_count; i-- > 0;)
+		if (supervisor->units[i]->done)
+			remove_unit(supervisor, i);
 }
 
 static void live(struct berth_supervisor *supervisor)
 {
-	struct berth_note started = { .kind = BERTH_NOTE_STARTED };
+	size_t count = supervisor->unit_count;
 
-	berth_str_copy(started.text, sizeof(started.text), supervisor->id);
-	if (berth_note_send(supervisor->report_fd, &started, NULL, -1) < 0)
-		supervisor->guardian_gone = true;
 	if (supervisor->job->ttl_ms)
 		supervisor->ttl_ns = berth_time_mono_ns() + supervisor->job->ttl_ms * 1000000;
-	berth_supervisor_event(
-		supervisor, "leased",
-		json_pack("{s:o}", "service", berth_supervisor_document(supervisor)));
-	berth_supervisor_step(supervisor, BERTH_SERVICE_ON_START);
-	while (!supervisor->done) {
+	for (size_t i = 0; i < count; i++)
+		start_unit(supervisor, supervisor->units[i]);
+	remove_done(supervisor);
+	while (supervisor->unit_count) {
 		if (berth_loop_turn(&supervisor->loop, next_deadline(supervisor)) < 0)
 			break;
 		run_timers(supervisor);
-		berth_supervisor_look_for_end(supervisor);
+		look_for_ends(supervisor);
+		remove_done(supervisor);
 	}
 }
 
 static void deinit(struct berth_supervisor *supervisor)
 {
-	berth_fd_close(&supervisor->control_fd);
-	/* The name is free, the ports are: those who wait for the end may hear of it. */
-	berth_supervisor_answer_waiting(supervisor, true);
-	berth_ports_deinit(&supervisor->ports);
-	berth_notify_program_deinit(&supervisor->filter);
-	berth_child_deinit(&supervisor->child);
-	berth_cgroup_remove(&supervisor->cgroup);
-	for (size_t i = 0; i < BERTH_SUPERVISOR_VIEWS_MAX; i++)
-		if (supervisor->views[i].notify_fd >= 0)
-			berth_steering_close_view(&supervisor->views[i]);
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->watches); i++)
-		berth_fd_close(&supervisor->watches[i].pidfd);
+	while (supervisor->unit_count)
+		remove_unit(supervisor, supervisor->unit_count - 1);
+	free(supervisor->units);
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->filters); i++)
+		berth_notify_program_deinit(&supervisor->filters[i]);
 	berth_outq_deinit(&supervisor->messages);
 	berth_outq_deinit(&supervisor->status);
 	berth_registry_close(&supervisor->registry);
 	berth_loop_deinit(&supervisor->loop);
 	berth_fd_close(&supervisor->memory_fd);
-	berth_fd_close(&supervisor->log_fd);
 	berth_fd_close(&supervisor->signal_fd);
 	berth_fd_close(&supervisor->owner_fd);
 	berth_fd_close(&supervisor->starter_fd);
@@ -133,7 +309,7 @@ int berth_supervisor_run(struct berth_job *job, int report_fd, int starter_fd)
 {
 	struct berth_supervisor *supervisor = malloc(sizeof(*supervisor));
 	struct berth_err err = { 0 };
-	int exit_code;
+	int exit_code, r;
 
 	if (!supervisor)
 		return 125;
@@ -141,7 +317,10 @@ int berth_supervisor_run(struct berth_job *job, int report_fd, int starter_fd)
 	setpgid(0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	name_process(job);
-	if (berth_supervisor_prepare(supervisor, &err) < 0) {
+	r = berth_supervisor_prepare(supervisor, &err);
+	if (r == 0)
+		r = add_units(supervisor, &err);
+	if (r < 0) {
 		supervisor->exit_code = exit_of(&err);
 		berth_supervisor_tell_starter(supervisor, BERTH_NOTE_FAILED, supervisor->exit_code,
 					      &err);
@@ -149,9 +328,7 @@ int berth_supervisor_run(struct berth_job *job, int report_fd, int starter_fd)
 		live(supervisor);
 	}
 	exit_code = supervisor->exit_code;
-	berth_supervisor_report(
-		supervisor, BERTH_NOTE_ENDED, exit_code,
-		supervisor->has_end && supervisor->end.by_signal ? supervisor->end.status : 0);
+	berth_supervisor_report(supervisor, BERTH_NOTE_ENDED, exit_code, supervisor->end_signal);
 	deinit(supervisor);
 	free(supervisor);
 	return exit_code;

@@ -111,21 +111,24 @@ static int end_left_over(pid_t pid, void *arg)
 	return 0;
 }
 
-static void kill_cgroup(const json_t *record)
+static void kill_cgroups(const json_t *record)
 {
-	const char *path = json_string_value(berth_registry_private(record, "cgroup"));
+	const json_t *path;
+	size_t i;
 
-	/* Not there, or not ours to kill: each process is found by itself. */
-	if (path)
-		(void)!berth_cgroup_kill(path);
+	json_array_foreach (berth_registry_private(record, "cgroups"), i, path)
+		if (json_is_string(path))
+			(void)!berth_cgroup_kill(json_string_value(path));
 }
 
-static void remove_cgroup(const json_t *record)
+static void remove_cgroups(const json_t *record)
 {
-	const char *path = json_string_value(berth_registry_private(record, "cgroup"));
+	const json_t *path;
+	size_t i;
 
-	if (path)
-		(void)!berth_cgroup_remove_path(path);
+	json_array_foreach (berth_registry_private(record, "cgroups"), i, path)
+		if (json_is_string(path))
+			(void)!berth_cgroup_remove_path(json_string_value(path));
 }
 
 /* The ports file may be shared with other services: only our own members go. */
@@ -199,7 +202,7 @@ void berth_sweep_record(struct berth_registry *registry, json_t *record)
 	json_array_foreach (berth_registry_private(record, "files"), i, item)
 		if (json_is_string(item))
 			unlink(json_string_value(item));
-	remove_cgroup(record);
+	remove_cgroups(record);
 	clean_ports_file(record);
 	json_array_foreach (json_object_get(service, "ports"), i, item)
 		berth_registry_unclaim_port(registry, (uint16_t)berth_json_int(item, "port", 0),
@@ -226,7 +229,7 @@ int berth_sweep(struct berth_registry *registry, json_t *record)
 		 berth_json_string(berth_registry_service(record), "id", "?"));
 	/* After a reboot nothing of it lives, and numbers mean other processes. */
 	if (json_is_string(berth_registry_private(record, "boot"))) {
-		kill_cgroup(record);
+		kill_cgroups(record);
 		for (int round = 0; round < ROUNDS_MAX; round++) {
 			before = sweep.ended;
 			r = berth_procfs_each(end_left_over, &sweep);

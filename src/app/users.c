@@ -3,9 +3,9 @@
  * app/users.c - which process has which of the ports
  *
  * We hold duplicates of the service's listening sockets, so that a port is not open to strangers
- * between the last close() and the next start within the service (a reloader, a crash in a tree
- * that lives on). But a duplicate also keeps the port *listening*: clients would be accepted by
- * nobody. A close() tells no one, so it is looked for where it could be felt:
+ * between the last close() and the next bind(). But a duplicate also keeps the port *listening*:
+ * clients would be accepted by nobody. A close() tells no one, so it is looked for where it could be
+ * felt:
  *
  *   the process that listened ends    its pidfd wakes us
  *   a client connects                 the duplicate is watched, once; then not again for a while,
@@ -13,16 +13,17 @@
  *   the copy connects, or binds       before it is answered
  *
  * The look is one readlink() of /proc/PID/fd/N, where the socket was last seen; only if it is not
- * there any more are all descriptors of the tree searched, since a child may have inherited it.
- * Nobody has it: the listening ends (berth_lease_reclaim), clients are refused again, the port
- * stays ours.
+ * there any more are all descriptors of the worker's tree searched, since a child may have inherited
+ * it. Nobody has it: the listening ends (berth_lease_reclaim), clients are refused again, the port
+ * stays ours; unless a next life will want it (keep.c).
  */
-#include "app/supervisor.h"
+#include "app/unit.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "app/supervisor.h"
 #include "base/time.h"
 #include "os/sockdiag.h"
 #include "os/tree.h"
@@ -36,6 +37,9 @@ enum {
 	POLL_NS = 50 * 1000 * 1000,
 };
 
+/* How long what listened may have died before something of its tree binds again. */
+#define ORPHAN_NS 1000000000LL
+
 static pid_t process_of(pid_t tid)
 {
 	struct berth_proc_status status;
@@ -43,108 +47,195 @@ static pid_t process_of(pid_t tid)
 	return berth_procfs_status(tid, &status) < 0 ? tid : status.tgid;
 }
 
-void berth_supervisor_note_user(struct berth_supervisor *supervisor, struct berth_port_user *user,
-				const struct berth_notify_call *call)
+void berth_unit_note_user(struct berth_unit *unit, struct berth_port_user *user,
+			  const struct berth_notify_call *call)
 {
 	user->pid = process_of(call->tid);
 	user->fd = call->fd;
 	if (user->listening)
-		supervisor->settle_ns = berth_time_mono_ns() + SETTLE_NS;
+		unit->settle_ns = berth_time_mono_ns() + SETTLE_NS;
 }
 
 /*
- * Search the whole tree; true if somebody has the socket, or if somebody is there whom we may not
- * look into.
+ * Search the tree of @worker: how many processes have the socket, two at most; one whom we may not
+ * look into, or a tree that we can't read, counts as one. @user is told of the first.
  */
-static bool find_anywhere(struct berth_supervisor *supervisor, struct berth_port_user *user)
+static size_t count_in_tree(const struct berth_worker *worker, struct berth_port_user *user)
 {
-	struct berth_proc_socket found;
+	struct berth_proc_socket found[2];
 	struct berth_tree tree = { 0 };
 	size_t count = 0, unreadable = 0;
 	BERTH_AUTO_FREE pid_t *pids = NULL;
 	int r;
 
-	if (berth_tree_load(supervisor->self.pid, NULL, &tree) < 0)
-		return true; /* not known: keep it */
+	if (berth_unit_load_tree(worker, &tree) < 0)
+		return 1;
 	pids = calloc(tree.count + 1, sizeof(*pids));
 	if (!pids) {
 		berth_tree_deinit(&tree);
-		return true;
+		return 1;
 	}
 	for (size_t i = 0; i < tree.count; i++)
 		pids[i] = tree.procs[i].id.pid;
-	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, &found, 1, &count,
-				      &unreadable);
+	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, found,
+				      BERTH_ARRAY_SIZE(found), &count, &unreadable);
 	berth_tree_deinit(&tree);
-	if (r == 0 && count) {
-		user->pid = found.pid;
-		user->fd = found.fd;
+	if (r < 0)
+		return 1;
+	if (count) {
+		user->pid = found[0].pid;
+		user->fd = found[0].fd;
 	}
-	return r < 0 || count || unreadable;
+	return count + (unreadable ? 1 : 0);
 }
 
-static bool is_in_use(struct berth_supervisor *supervisor, struct berth_port_user *user)
+static bool find_in_tree(const struct berth_worker *worker, struct berth_port_user *user)
 {
+	return count_in_tree(worker, user) > 0;
+}
+
+/* The same for all workers; it says which one. */
+static bool find_anywhere(const struct berth_unit *unit, struct berth_port_user *user)
+{
+	for (size_t i = 0; i < unit->worker_count; i++)
+		if (unit->workers[i]->child.pid > 0 && find_in_tree(unit->workers[i], user)) {
+			user->worker = unit->workers[i]->serial;
+			return true;
+		}
+	return false;
+}
+
+size_t berth_unit_count_inode(const struct berth_unit *unit, uint64_t inode)
+{
+	struct berth_port_user user = { .inode = inode };
+	size_t count = 0;
+
+	for (size_t i = 0; i < unit->worker_count; i++)
+		if (unit->workers[i]->child.pid > 0)
+			count += count_in_tree(unit->workers[i], &user);
+	return count;
+}
+
+static bool is_in_use(const struct berth_unit *unit, struct berth_port_user *user)
+{
+	const struct berth_worker *worker = berth_unit_find_worker(unit, user->worker);
 	uint64_t inode;
 
 	if (berth_procfs_socket_inode(user->pid, user->fd, &inode) == 0 && inode == user->inode)
 		return true;
-	return find_anywhere(supervisor, user);
+	/* What berth exec runs has no worker, and no tree that we know. */
+	return worker ? find_in_tree(worker, user) : false;
 }
 
-static void forget_user(struct berth_supervisor *supervisor, size_t index,
-			struct berth_port_user *user)
+static void remove_watch(struct berth_unit *unit, struct berth_port *port, uint64_t inode)
 {
-	struct berth_port *port = &supervisor->ports.port[index];
-	struct berth_lease_owner *owner = berth_lease_find_owner(&port->lease, user->inode);
+	for (struct berth_port_watch **at = &port->watched; *at;) {
+		struct berth_port_watch *watch = *at;
 
-	for (size_t i = 0; owner && i < BERTH_ARRAY_SIZE(port->watched); i++)
-		if (port->watched[i].user == user)
-			berth_loop_remove(&supervisor->loop, &port->watched[i].source);
+		if (inode && watch->inode != inode) {
+			at = &watch->next;
+			continue;
+		}
+		*at = watch->next;
+		berth_loop_remove(&unit->supervisor->loop, &watch->source);
+		free(watch);
+	}
+}
+
+void berth_unit_forget_watches(struct berth_unit *unit)
+{
+	struct berth_supervisor *supervisor = unit->supervisor;
+
+	for (size_t i = 0; i < unit->ports.count; i++)
+		remove_watch(unit, unit->ports.port[i], 0);
+	for (struct berth_watch **at = &supervisor->watches; *at;) {
+		struct berth_watch *watch = *at;
+
+		if (watch->unit != unit) {
+			at = &watch->next;
+			continue;
+		}
+		*at = watch->next;
+		berth_loop_remove(&supervisor->loop, &watch->source);
+		berth_fd_close(&watch->pidfd);
+		free(watch);
+	}
+}
+
+void berth_unit_reclaim(struct berth_unit *unit, size_t index, uint64_t inode)
+{
+	struct berth_lease *lease = &unit->ports.port[index]->lease;
+	struct berth_lease_owner *owner = berth_lease_find_owner(lease, inode);
+
+	remove_watch(unit, unit->ports.port[index], inode);
 	if (owner)
-		berth_lease_reclaim(&port->lease, owner);
-	*user = (struct berth_port_user){ 0 };
+		berth_lease_reclaim(lease, owner);
 }
 
-static bool has_users(const struct berth_port *port)
+static bool has_user(const struct berth_port *port, uint64_t inode)
 {
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
-		if (port->users[i].inode)
+	for (size_t i = 0; i < port->user_size; i++)
+		if (port->users[i].inode == inode)
 			return true;
 	return false;
 }
 
-void berth_supervisor_check_users(struct berth_supervisor *supervisor, size_t index)
+/* Nobody has it, in a worker that lives: who closed it meant it; who died may have a successor. */
+static void abandon(struct berth_unit *unit, size_t index, const struct berth_port_user *user)
 {
-	struct berth_port *port = &supervisor->ports.port[index];
+	const struct berth_worker *worker = berth_unit_find_worker(unit, user->worker);
+	struct berth_proc_stat stat;
+	bool died = berth_procfs_stat(user->pid, &stat) < 0 || stat.state == 'Z';
+
+	if (worker && worker->service.state == BERTH_SERVICE_STOPPING &&
+	    berth_unit_will_return(worker))
+		berth_unit_keep(unit, index, user->inode, unit->job->hold_ms * 1000000);
+	else if (worker && died && !worker->service.asked)
+		berth_unit_keep(unit, index, user->inode, ORPHAN_NS);
+	else
+		berth_unit_reclaim(unit, index, user->inode);
+}
+
+static void review_workers(struct berth_unit *unit)
+{
+	for (size_t i = 0; i < unit->worker_count; i++)
+		berth_unit_review(unit->workers[i]);
+}
+
+void berth_unit_check_users(struct berth_unit *unit, size_t index)
+{
+	struct berth_port *port = unit->ports.port[index];
 	bool changed = false;
 
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++) {
-		if (!port->users[i].inode || is_in_use(supervisor, &port->users[i]))
+	for (size_t i = 0; i < port->user_size; i++) {
+		struct berth_port_user gone = port->users[i];
+
+		if (!gone.inode || is_in_use(unit, &port->users[i]))
 			continue;
-		forget_user(supervisor, index, &port->users[i]);
+		port->users[i] = (struct berth_port_user){ 0 };
+		if (!has_user(port, gone.inode))
+			abandon(unit, index, &gone);
 		changed = true;
 	}
 	if (!changed)
 		return;
-	supervisor->ports.steer[index].live = has_users(port);
-	berth_supervisor_touch(supervisor);
-	if (!berth_ports_is_ready(&supervisor->ports))
-		berth_supervisor_step(supervisor, BERTH_SERVICE_ON_NOT_LISTENING);
+	unit->ports.steer[index].live = berth_ports_has_users(&unit->ports, index);
+	berth_unit_touch(unit);
+	review_workers(unit);
 }
 
-void berth_supervisor_check_all(struct berth_supervisor *supervisor)
+void berth_unit_check_all(struct berth_unit *unit)
 {
-	for (size_t i = supervisor->ports.count; i-- > 0;) {
-		bool extra = supervisor->ports.steer[i].kind != BERTH_STEER_DECLARED;
+	for (size_t i = unit->ports.count; i-- > 0;) {
+		bool extra = unit->ports.steer[i].kind != BERTH_STEER_DECLARED;
 
-		berth_supervisor_check_users(supervisor, i);
-		if (extra && !supervisor->ports.steer[i].live) {
-			berth_registry_unclaim_port(&supervisor->registry,
-						    supervisor->ports.steer[i].given,
-						    supervisor->id);
-			berth_ports_drop(&supervisor->ports, i);
-			berth_supervisor_touch(supervisor);
+		berth_unit_check_users(unit, i);
+		if (extra && !unit->ports.steer[i].live) {
+			berth_registry_unclaim_port(&unit->supervisor->registry,
+						    unit->ports.steer[i].given, unit->id);
+			remove_watch(unit, unit->ports.port[i], 0);
+			berth_ports_drop(&unit->ports, i);
+			berth_unit_touch(unit);
 		}
 	}
 }
@@ -152,34 +243,41 @@ void berth_supervisor_check_all(struct berth_supervisor *supervisor)
 static void on_listener_ended(struct berth_loop_source *source, uint32_t events)
 {
 	struct berth_watch *watch = berth_container_of(source, struct berth_watch, source);
-	struct berth_supervisor *supervisor = watch->supervisor;
+	struct berth_unit *unit = watch->unit;
+	struct berth_watch **at = &unit->supervisor->watches;
 
-	berth_loop_remove(&supervisor->loop, source);
+	while (*at != watch)
+		at = &(*at)->next;
+	*at = watch->next;
+	berth_loop_remove(&unit->supervisor->loop, source);
 	berth_fd_close(&watch->pidfd);
-	berth_supervisor_check_all(supervisor);
+	free(watch);
+	/* Its own end may be the end of the service: that is looked at first. */
+	berth_supervisor_reap(unit->supervisor);
+	berth_unit_check_all(unit);
 }
 
-/* One watch per process, however many ports it has. */
-static void watch_process(struct berth_supervisor *supervisor, pid_t pid)
+/* One watch per process, however many ports it has. Without it, its end is noticed by a client. */
+static void watch_process(struct berth_unit *unit, pid_t pid)
 {
-	struct berth_watch *free_watch = NULL;
-	int pidfd;
+	struct berth_supervisor *supervisor = unit->supervisor;
+	struct berth_watch *watch;
 
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->watches); i++) {
-		if (supervisor->watches[i].pidfd < 0)
-			free_watch = &supervisor->watches[i];
-		else if (supervisor->watches[i].pid == pid)
+	for (watch = supervisor->watches; watch; watch = watch->next)
+		if (watch->pid == pid && watch->unit == unit)
 			return;
-	}
-	if (!free_watch)
-		return; /* its end is noticed when somebody connects */
-	pidfd = berth_child_open(pid);
-	if (pidfd < 0)
+	watch = calloc(1, sizeof(*watch));
+	if (!watch)
 		return;
-	*free_watch = (struct berth_watch){ .supervisor = supervisor, .pidfd = pidfd, .pid = pid };
-	if (berth_loop_add(&supervisor->loop, &free_watch->source, pidfd, EPOLLIN,
-			   on_listener_ended) < 0)
-		berth_fd_close(&free_watch->pidfd);
+	*watch = (struct berth_watch){ .unit = unit, .pidfd = berth_child_open(pid), .pid = pid };
+	if (watch->pidfd < 0 || berth_loop_add(&supervisor->loop, &watch->source, watch->pidfd,
+					       EPOLLIN, on_listener_ended) < 0) {
+		berth_fd_close(&watch->pidfd);
+		free(watch);
+		return;
+	}
+	watch->next = supervisor->watches;
+	supervisor->watches = watch;
 }
 
 /*
@@ -189,84 +287,134 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
 {
 	struct berth_port_watch *watch =
 		berth_container_of(source, struct berth_port_watch, source);
-	struct berth_supervisor *supervisor = watch->supervisor;
+	struct berth_unit *unit = watch->unit;
 
 	watch->armed = false;
-	supervisor->rearm_ns = berth_time_mono_ns() + BERTH_SUPERVISOR_REARM_NS;
-	berth_supervisor_check_users(supervisor, watch->index);
+	unit->rearm_ns = berth_time_mono_ns() + BERTH_UNIT_REARM_NS;
+	for (size_t i = 0; i < unit->ports.count; i++)
+		if (unit->ports.port[i] == watch->port) {
+			berth_unit_check_users(unit, i);
+			return;
+		}
 }
 
-void berth_supervisor_watch_listener(struct berth_supervisor *supervisor, size_t index,
-				     struct berth_port_user *user)
+void berth_unit_watch_listener(struct berth_unit *unit, size_t index, uint64_t inode, pid_t pid)
 {
-	struct berth_port *port = &supervisor->ports.port[index];
-	struct berth_lease_owner *owner = berth_lease_find_owner(&port->lease, user->inode);
+	struct berth_port *port = unit->ports.port[index];
+	struct berth_lease_owner *owner = berth_lease_find_owner(&port->lease, inode);
+	struct berth_port_watch *watch;
 
-	watch_process(supervisor, user->pid);
-	for (size_t i = 0; owner && i < BERTH_ARRAY_SIZE(port->watched); i++) {
-		struct berth_port_watch *watch = &port->watched[i];
-
-		if (watch->source.fn && watch->user == user)
-			return; /* a second listen() */
-		if (watch->source.fn)
-			continue;
-		*watch = (struct berth_port_watch){ .supervisor = supervisor,
-						    .index = index,
-						    .user = user };
-		watch->armed = berth_loop_add(&supervisor->loop, &watch->source, owner->fd,
-					      EPOLLIN | EPOLLONESHOT, on_client) == 0;
+	watch_process(unit, pid);
+	for (watch = port->watched; watch; watch = watch->next)
+		if (watch->inode == inode)
+			return; /* a second listen(), or a second worker */
+	watch = owner ? calloc(1, sizeof(*watch)) : NULL;
+	if (!watch)
 		return;
-	}
+	*watch = (struct berth_port_watch){
+		.unit = unit, .next = port->watched, .port = port, .inode = inode
+	};
+	watch->armed = berth_loop_add(&unit->supervisor->loop, &watch->source, owner->fd,
+				      EPOLLIN | EPOLLONESHOT, on_client) == 0;
+	port->watched = watch;
 }
 
-void berth_supervisor_rearm(struct berth_supervisor *supervisor)
+void berth_unit_rearm(struct berth_unit *unit)
 {
-	supervisor->rearm_ns = 0;
-	for (size_t i = 0; i < supervisor->ports.count; i++)
-		for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++) {
-			struct berth_port_watch *watch = &supervisor->ports.port[i].watched[j];
-
+	unit->rearm_ns = 0;
+	for (size_t i = 0; i < unit->ports.count; i++)
+		for (struct berth_port_watch *watch = unit->ports.port[i]->watched; watch;
+		     watch = watch->next)
 			if (watch->source.fn && !watch->armed)
-				watch->armed = berth_loop_change(&supervisor->loop, &watch->source,
-								 EPOLLIN | EPOLLONESHOT) == 0;
-		}
+				watch->armed =
+					berth_loop_change(&unit->supervisor->loop, &watch->source,
+							  EPOLLIN | EPOLLONESHOT) == 0;
 }
 
-void berth_supervisor_forget_users(struct berth_supervisor *supervisor, bool keep)
+/* Does another worker than @worker have it? */
+static bool is_shared(const struct berth_port *port, uint64_t inode,
+		      const struct berth_worker *worker)
 {
-	for (size_t i = supervisor->ports.count; i-- > 0;) {
-		struct berth_port *port = &supervisor->ports.port[i];
+	for (size_t i = 0; i < port->user_size; i++)
+		if (port->users[i].inode == inode && port->users[i].worker != worker->serial)
+			return true;
+	return false;
+}
 
-		for (size_t j = 0; j < BERTH_LEASE_OWNERS_MAX; j++) {
-			berth_loop_remove(&supervisor->loop, &port->watched[j].source);
-			if (keep && port->lease.owners[j].fd >= 0)
-				berth_lease_reclaim(&port->lease, &port->lease.owners[j]);
-			if (keep)
-				port->users[j] = (struct berth_port_user){ 0 };
+void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker *worker)
+{
+	for (size_t i = 0; i < unit->ports.count; i++) {
+		struct berth_port *port = unit->ports.port[i];
+
+		for (size_t j = 0; j < port->lease.owner_size; j++) {
+			struct berth_lease_owner *owner = &port->lease.owners[j];
+			uint64_t inode = owner->inode;
+
+			if (owner->fd < 0 || (worker && is_shared(port, inode, worker)))
+				continue;
+			/* Of another worker, between two lives. */
+			if (worker && owner->kept && unit->worker_count > 1)
+				continue;
+			remove_watch(unit, port, inode);
+			if (owner->kept)
+				berth_lease_reclaim(&port->lease, owner);
+			else
+				berth_lease_drop_owner(&port->lease, owner);
 		}
-		if (!keep)
-			berth_lease_drop_owners(&port->lease);
-		else if (supervisor->ports.steer[i].kind != BERTH_STEER_DECLARED)
-			berth_ports_drop(&supervisor->ports, i);
-		else
-			supervisor->ports.steer[i].live = supervisor->ports.port[i].announced =
-				false;
 	}
+	if (!worker || unit->worker_count == 1)
+		unit->keep_until_ns = 0;
+	if (unit->kept == BERTH_UNIT_KEPT_WAITING && !unit->keep_until_ns)
+		unit->kept = BERTH_UNIT_KEPT_NOTHING;
 }
 
-void berth_supervisor_settle(struct berth_supervisor *supervisor)
+void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker)
 {
-	supervisor->settle_ns = 0;
-	berth_supervisor_check_all(supervisor);
-	berth_supervisor_look_up(supervisor);
-	if (berth_ports_is_ready(&supervisor->ports))
-		berth_supervisor_step(supervisor, BERTH_SERVICE_ON_LISTENING);
+	bool keep = berth_unit_will_return(worker) &&
+		    worker->service.state != BERTH_SERVICE_STOPPED &&
+		    worker->service.state != BERTH_SERVICE_FAILED;
+
+	for (size_t i = unit->ports.count; i-- > 0;) {
+		struct berth_port *port = unit->ports.port[i];
+
+		for (size_t j = 0; j < port->user_size; j++) {
+			uint64_t inode = port->users[j].inode;
+
+			if (!inode || port->users[j].worker != worker->serial)
+				continue;
+			port->users[j] = (struct berth_port_user){ 0 };
+			if (has_user(port, inode))
+				continue;
+			if (keep)
+				berth_unit_keep(unit, i, inode, unit->job->hold_ms * 1000000);
+			else
+				berth_unit_reclaim(unit, i, inode);
+		}
+		unit->ports.steer[i].live = berth_ports_has_users(&unit->ports, i);
+		port->announced &= unit->ports.steer[i].live;
+		if (unit->ports.steer[i].kind != BERTH_STEER_DECLARED &&
+		    !unit->ports.steer[i].live) {
+			remove_watch(unit, port, 0);
+			berth_registry_unclaim_port(&unit->supervisor->registry,
+						    unit->ports.steer[i].given, unit->id);
+			berth_ports_drop(&unit->ports, i);
+		}
+	}
+	berth_unit_touch(unit);
+}
+
+void berth_unit_settle(struct berth_unit *unit)
+{
+	unit->settle_ns = 0;
+	berth_unit_check_all(unit);
+	berth_unit_look_up(unit);
+	review_workers(unit);
 	/* Last, so that whoever reads the line finds the record as it says. */
-	berth_supervisor_announce(supervisor);
+	berth_unit_announce(unit);
 }
 
 struct search {
-	struct berth_supervisor *supervisor;
+	struct berth_unit *unit;
 	size_t index;
 };
 
@@ -274,23 +422,23 @@ struct search {
 static int note_listener(const struct berth_sockdiag_entry *entry, void *arg)
 {
 	struct search *search = arg;
-	struct berth_supervisor *supervisor = search->supervisor;
+	struct berth_unit *unit = search->unit;
 	struct berth_port_user user = { .inode = entry->inode, .listening = true };
 	struct berth_port_user *slot;
 
-	if (!entry->inode || berth_ports_find_inode(&supervisor->ports, entry->inode, NULL) >= 0 ||
-	    !find_anywhere(supervisor, &user))
+	if (!entry->inode || berth_ports_find_inode(&unit->ports, entry->inode, 0, NULL) >= 0 ||
+	    !find_anywhere(unit, &user))
 		return 0;
-	slot = berth_ports_add_user(&supervisor->ports, search->index, entry->inode);
+	slot = berth_ports_add_user(&unit->ports, search->index, entry->inode, user.worker);
 	if (slot)
 		*slot = user;
-	supervisor->ports.steer[search->index].live = true;
+	unit->ports.steer[search->index].live = true;
 	return 0;
 }
 
 /* Without a wish the number shows when it listens: the lowest of the tree's that is no tool's. */
 struct discovery {
-	struct berth_supervisor *supervisor;
+	struct berth_unit *unit;
 	struct berth_port_user user;
 	uint16_t port;
 };
@@ -303,16 +451,16 @@ static int discover(const struct berth_sockdiag_entry *entry, void *arg)
 
 	if (!entry->inode || berth_steer_is_tool(port) ||
 	    (discovery->port && port >= discovery->port) ||
-	    !find_anywhere(discovery->supervisor, &user) || !user.pid)
+	    !find_anywhere(discovery->unit, &user) || !user.pid)
 		return 0;
 	discovery->port = port;
 	discovery->user = user;
 	return 0;
 }
 
-static void discover_main(struct berth_supervisor *supervisor, size_t index)
+static void discover_main(struct berth_unit *unit, size_t index)
 {
-	struct discovery discovery = { .supervisor = supervisor };
+	struct discovery discovery = { .unit = unit };
 	const struct berth_sockdiag_query query = {
 		.family = AF_UNSPEC,
 		.protocol = IPPROTO_TCP,
@@ -322,20 +470,29 @@ static void discover_main(struct berth_supervisor *supervisor, size_t index)
 
 	if (berth_sockdiag_each(&query, discover, &discovery) < 0 || !discovery.port)
 		return;
-	supervisor->ports.steer[index].given = discovery.port;
-	supervisor->ports.steer[index].live = true;
-	berth_steer_port_add_asked(&supervisor->ports.steer[index], discovery.port);
-	slot = berth_ports_add_user(&supervisor->ports, index, discovery.user.inode);
+	unit->ports.steer[index].given = discovery.port;
+	unit->ports.steer[index].live = true;
+	berth_steer_port_add_asked(&unit->ports.steer[index], discovery.port);
+	slot = berth_ports_add_user(&unit->ports, index, discovery.user.inode,
+				    discovery.user.worker);
 	if (slot)
 		*slot = discovery.user;
 }
 
-void berth_supervisor_poll_ports(struct berth_supervisor *supervisor)
+static bool are_all_ready(const struct berth_unit *unit)
 {
-	supervisor->poll_ns = berth_time_mono_ns() + POLL_NS;
-	for (size_t i = 0; i < supervisor->ports.count; i++) {
-		struct search search = { .supervisor = supervisor, .index = i };
-		uint16_t port = supervisor->ports.steer[i].given;
+	for (size_t i = 0; i < unit->worker_count; i++)
+		if (!berth_ports_is_ready(&unit->ports, unit->workers[i]->serial))
+			return false;
+	return unit->worker_count > 0;
+}
+
+void berth_unit_poll_ports(struct berth_unit *unit)
+{
+	unit->poll_ns = berth_time_mono_ns() + POLL_NS;
+	for (size_t i = 0; i < unit->ports.count; i++) {
+		struct search search = { .unit = unit, .index = i };
+		uint16_t port = unit->ports.steer[i].given;
 		const struct berth_sockdiag_query query = {
 			.family = AF_UNSPEC,
 			.protocol = IPPROTO_TCP,
@@ -344,13 +501,13 @@ void berth_supervisor_poll_ports(struct berth_supervisor *supervisor)
 			.port_hi = port,
 		};
 
-		if (!port && supervisor->ports.steer[i].kind == BERTH_STEER_DECLARED)
-			discover_main(supervisor, i);
+		if (!port && unit->ports.steer[i].kind == BERTH_STEER_DECLARED)
+			discover_main(unit, i);
 		if (port && berth_sockdiag_each(&query, note_listener, &search) < 0)
 			return;
 	}
-	if (berth_ports_is_ready(&supervisor->ports))
-		berth_supervisor_settle(supervisor);
+	if (are_all_ready(unit))
+		berth_unit_settle(unit);
 	else
-		berth_supervisor_check_all(supervisor);
+		berth_unit_check_all(unit);
 }

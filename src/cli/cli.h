@@ -5,6 +5,11 @@
 #include "cli/opt.h"
 #include "cli/out.h"
 
+enum {
+	BERTH_CLI_WAIT_MAX_MS =
+		24 * 24 * 3600 * 1000, /* 24 days: what poll(2) can wait at a time */
+};
+
 /* Made by main for one command; borrowed by its run(). */
 struct berth_cli {
 	const struct berth_cmd *cmd;

@@ -7,44 +7,138 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/ended.h"
+#include "cli/run.h"
 #include "cli/services.h"
 
 struct restart_args {
+	bool rolling;
 	int64_t wait_ms;
+	struct berth_opt_list env;
 };
 
 static const struct berth_opt restart_opts[] = {
+	{ 0, "rolling", NULL, BERTH_AT(FLAG, struct restart_args, rolling),
+	  "one after the other: the old one ends when the new one is ready" },
+	{ 'e', "env", "NAME=VALUE", BERTH_AT(LIST, struct restart_args, env),
+	  "set or change a variable of the command, from now on" },
 	{ 0, "wait", "TIME", BERTH_AT(DURATION, struct restart_args, wait_ms),
-	  "how long to wait for ready", .preset = "30s", .min = 1 },
+	  "how long to wait for ready", .preset = "30s", .min = 1, .max = BERTH_CLI_WAIT_MAX_MS },
 	{ 0 },
 };
 
-static int restart_one(struct berth_cli *cli, json_t *record, int64_t wait_ms, json_t *documents,
-		       struct berth_err *err)
+/* Words as they are: one that JSON can't hold would be another one at the other end. */
+static int add_words(json_t *request, const char *name, const char *const *words, size_t count,
+		     struct berth_err *err)
 {
-	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "restart");
-	BERTH_AUTO_JSON json_t *answer = NULL;
-	const char *label = berth_json_string(berth_registry_service(record), "label", "?");
-	json_t *service;
+	json_t *array = json_array();
+	char shown[64];
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_array_append_new(array, json_string(words[i])) == 0)
+			continue;
+		json_decref(array);
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is not valid UTF-8",
+			      berth_str_printable(words[i], (size_t)-1, shown, sizeof(shown)));
+		berth_err_hint(err, "berth stop and berth run take any bytes");
+		return -EINVAL;
+	}
+	json_object_set_new(request, name, array);
+	return 0;
+}
+
+static int make_request(const struct restart_args *args, const struct berth_opt_list *operands,
+			json_t **ret_request, struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *request =
+		json_pack("{s:s,s:b}", "do", "restart", "rolling", args->rolling);
+	size_t words = operands->count - operands->before_dashes;
+	int r = berth_run_check_env(&args->env, err);
+
+	if (!request)
+		return berth_err_errno(err, -ENOMEM, "cannot ask for a restart");
+	if (r == 0 && words)
+		r = add_words(request, "argv", operands->items + operands->before_dashes, words,
+			      err);
+	if (r == 0 && args->env.count)
+		r = add_words(request, "env", args->env.items, args->env.count, err);
+	if (r == 0)
+		*ret_request = BERTH_STEAL(request);
+	return r;
+}
+
+static void say_restarted(struct berth_cli *cli, const json_t *service, const char *label)
+{
+	size_t workers = json_array_size(json_object_get(service, "workers"));
+	const char *why = berth_json_string(service, "kept_why", NULL);
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
 	char url[64];
-	int r = berth_find_ask(record, request, (int)wait_ms, &answer, err);
+
+	berth_str_addf(&text, "restarted %s: %s", label,
+		       berth_services_url(service, url, sizeof(url)));
+	if (workers > 1)
+		berth_str_addf(&text, "%s%zu workers", *url ? ", " : "", workers);
+	else
+		berth_str_addf(&text, "%spid %lld", *url ? ", " : "",
+			       (long long)berth_json_int(service, "pid", 0));
+	if (strcmp(berth_json_string(service, "kept", ""), "bound-anew") == 0 && why)
+		berth_str_addf(&text, "; its listening socket was not kept: %s", why);
+	if (berth_str_text(&text))
+		berth_out_say(&cli->out, "%s", berth_str_text(&text));
+}
+
+static int restart_one(struct berth_cli *cli, json_t *record, const json_t *request,
+		       const struct restart_args *args, json_t *documents, struct berth_err *err)
+{
+	const char *label = berth_json_string(berth_registry_service(record), "label", "?");
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	json_t *service;
+	int r = berth_find_ask(record, request, (int)args->wait_ms, &answer, err);
 
 	if (r == -ETIMEDOUT)
 		return berth_err_set(err, r, BERTH_ERR_TIMEOUT,
 				     "'%s' is not ready again yet; it goes on", label);
-	if (r < 0)
+	if (r < 0) {
+		if (err->code == BERTH_ERR_START_FAILED && !cli->out.json)
+			berth_ended_say_last_lines(&cli->out, berth_registry_service(record));
+		if (err->code == BERTH_ERR_START_FAILED && args->rolling && !*err->hint)
+			berth_err_hint(err,
+				       "what ran before goes on: the command, and its variables");
 		return r;
+	}
 	service = json_object_get(answer, "service");
 	json_array_append(documents, service);
-	if (strcmp(berth_json_string(service, "state", ""), "ready") != 0) {
-		berth_err_set(err, -EIO, BERTH_ERR_START_FAILED,
-			      "'%s' ended before it listened again", label);
-		berth_err_hint(err, "berth history has its last lines");
-		return -EIO;
+	r = berth_services_check_ready(cli, service, label, err);
+	if (r == 0)
+		say_restarted(cli, service, label);
+	return r;
+}
+
+/* What is meant: never nothing, and one service only where the command is to be another. */
+static int find_meant(struct berth_services *services, const struct berth_opt_list *operands,
+		      json_t **ret_found, struct berth_err *err)
+{
+	struct berth_opt_list words = { .items = operands->items,
+					.count = operands->before_dashes };
+	BERTH_AUTO_JSON json_t *found = NULL;
+	int r = berth_services_select(services, &words, &found, err);
+
+	if (r < 0) {
+		berth_services_explain_missing(services, &words, err);
+		return r;
 	}
-	berth_out_say(&cli->out, "restarted %s: %s, pid %lld", label,
-		      berth_services_url(service, url, sizeof(url)),
-		      (long long)berth_json_int(service, "pid", 0));
+	if (!json_array_size(found)) {
+		berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING, "nothing of this project runs");
+		berth_err_hint(err, "berth run starts a service");
+		return -ENOENT;
+	}
+	if (operands->count > operands->before_dashes && !berth_services_is_one(found)) {
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+			      "a changed command is that of one service, and several are meant");
+		berth_err_hint(err, "name it: berth restart SERVICE -- COMMAND");
+		return -EINVAL;
+	}
+	*ret_found = BERTH_STEAL(found);
 	return 0;
 }
 
@@ -53,22 +147,23 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 	const struct restart_args *args = arguments;
 	BERTH_AUTO_JSON json_t *documents = json_array();
 	BERTH_AUTO_JSON json_t *document = NULL;
+	BERTH_AUTO_JSON json_t *request = NULL;
 	BERTH_AUTO_JSON json_t *found = NULL;
 	struct berth_services services;
 	json_t *record;
 	size_t i;
 	int r;
 
+	r = make_request(args, &cli->operands, &request, err);
+	if (r < 0)
+		return r;
 	r = berth_services_load(&services, err);
 	if (r < 0)
 		return r;
-	r = berth_services_select(&services, &cli->operands, &found, err);
-	if (r == 0 && !json_array_size(found))
-		r = berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING,
-				  "nothing of this project runs");
+	r = find_meant(&services, &cli->operands, &found, err);
 	json_array_foreach (found, i, record)
 		if (r == 0)
-			r = restart_one(cli, record, args->wait_ms, documents, err);
+			r = restart_one(cli, record, request, args, documents, err);
 	berth_services_deinit(&services);
 	if (r == 0 && cli->out.json) {
 		document = json_pack("{s:i,s:O}", "version", 1, "services", documents);
@@ -79,13 +174,18 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 
 const struct berth_cmd berth_cmd_restart = {
 	.name = "restart",
-	.synopsis = "[options] [SERVICE | PORT | ID]...",
+	.synopsis = "[options] [SERVICE | PORT | ID]... [-- COMMAND [ARG...]]",
 	.summary = "end services and start them again, on the same ports",
 	.details =
-		"The same command, variables and ports; nobody else gets the ports in between. Returns when it is ready again.",
+		"The same command, variables and ports, or those that are given here; clients that connect in between wait and are "
+		"served by the new one. Returns when it is ready again.\n"
+		"\n"
+		"With --rolling a new one is started beside each old one, which goes on until the new one is ready, and for good if "
+		"that does not get ready.",
 	.opts = restart_opts,
 	.args_size = sizeof(struct restart_args),
 	.max = -1,
+	.command_last = true,
 	.group = BERTH_CMD_CHANGE,
 	.complete = BERTH_COMPLETE_SERVICE,
 	.run = run_restart,

@@ -9,6 +9,16 @@
 
 static const char *const steer_words[] = { "all", "declared", "bind", "off", NULL };
 static const char *const free_words[] = { "own", NULL };
+static const char *const restart_words[] = {
+#define X(id, name) name,
+	BERTH_SERVICE_RESTARTS(X)
+#undef X
+		NULL,
+};
+/* What to complete; "http PATH" and "log PATTERN" are written with ':' where a blank is awkward. */
+static const char *const ready_words[] = { "listen", "tcp", "http:/", "log:", "notify", NULL };
+static const char *const signal_words[] = { "TERM", "INT", "QUIT", "HUP", "USR1", "USR2", NULL };
+static const char *const live_words[] = { "tcp", "http:/", NULL };
 
 static const struct berth_opt run_opts[] = {
 	{ 'p', "port", "PORT", BERTH_AT(LIST, struct berth_run_args, ports),
@@ -30,6 +40,12 @@ static const struct berth_opt run_opts[] = {
 
 	{ 0, "name", "NAME", BERTH_AT(STRING, struct berth_run_args, name), "call the service NAME",
 	  .group = "Instances" },
+	{ 0, "workers", "N", BERTH_AT(U16, struct berth_run_args, workers),
+	  "run N of it, which share one port", .preset = "1", .min = 1,
+	  .max = BERTH_RUN_WORKERS_MAX },
+	{ 0, "instances", "N", BERTH_AT(U16, struct berth_run_args, instances),
+	  "run N of it, each on a port of its own", .preset = "1", .min = 1,
+	  .max = BERTH_RUN_INSTANCES_MAX },
 	{ 0, "new", NULL, BERTH_AT(FLAG, struct berth_run_args, fresh),
 	  "one more instance, beside what runs already" },
 	{ 0, "reuse", NULL, BERTH_AT(FLAG, struct berth_run_args, reuse),
@@ -43,13 +59,63 @@ static const struct berth_opt run_opts[] = {
 	{ 'd', "detach", NULL, BERTH_AT(FLAG, struct berth_run_args, detach),
 	  "run in the background; return when it is ready", .group = "Life" },
 	{ 0, "wait", "TIME", BERTH_AT(DURATION, struct berth_run_args, wait_ms),
-	  "with -d: how long to wait for ready", .preset = "30s", .bare = "30s", .min = 1 },
+	  "with -d: how long to wait for ready", .preset = "30s", .bare = "30s", .min = 1,
+	  .max = BERTH_CLI_WAIT_MAX_MS },
 	{ 0, "owner", "PID", BERTH_AT(STRING, struct berth_run_args, owner),
 	  "end with process PID, or with the \"parent\" of this one" },
 	{ 0, "ttl", "TIME", BERTH_AT(DURATION, struct berth_run_args, ttl_ms),
 	  "end after TIME (90, 30m, 2h)", .min = 1 },
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct berth_run_args, grace_ms),
-	  "from SIGTERM to SIGKILL", .preset = "10s" },
+	  "from the stop signal to SIGKILL", .preset = "10s" },
+	{ 0, "stop-signal", "SIGNAL", BERTH_AT(SIGNAL, struct berth_run_args, stop_signal),
+	  "what asks it to end", .preset = "TERM", .complete = BERTH_COMPLETE_WORDS,
+	  .words = signal_words },
+
+	{ 0, "restart", "WHEN", BERTH_AT(CHOICE, struct berth_run_args, restart),
+	  "start it again when it has ended by itself: never, after a failure, after any end",
+	  .group = "Restart", .preset = "no", .words = restart_words,
+	  .base = BERTH_SERVICE_RESTART_NO },
+	{ 0, "backoff", "TIME", BERTH_AT(DURATION, struct berth_run_args, backoff_ms),
+	  "delay of a restart, doubled each time; none after a life of 10 s; 0: never any",
+	  .preset = "100ms" },
+	{ 0, "backoff-max", "TIME", BERTH_AT(DURATION, struct berth_run_args, backoff_max_ms),
+	  "the longest delay", .preset = "30s" },
+	{ 0, "restart-limit", "N/TIME", BERTH_AT(LIMIT, struct berth_run_args, restart_limit),
+	  "more restarts than N within TIME: it has failed; or none", .preset = "5/10s",
+	  .max = BERTH_SERVICE_LIMIT_MAX },
+	{ 0, "hold", "TIME", BERTH_AT(DURATION, struct berth_run_args, hold_ms),
+	  "let clients wait so long for the next life; 0: they are refused", .preset = "30s" },
+
+	{ 0, "ready", "HOW", BERTH_AT(STRING, struct berth_run_args, ready),
+	  "what makes it ready: listen, tcp, \"http PATH\", \"log PATTERN\" or notify; default listen",
+	  .group = "Ready and alive", .complete = BERTH_COMPLETE_WORDS, .words = ready_words },
+	{ 0, "start-timeout", "TIME", BERTH_AT(DURATION, struct berth_run_args, start_timeout_ms),
+	  "not ready after TIME: it has failed", .min = 1 },
+	{ 0, "live", "HOW", BERTH_AT(STRING, struct berth_run_args, live),
+	  "what shows that it lives, tcp or \"http PATH\"; it has failed when that does",
+	  .complete = BERTH_COMPLETE_WORDS, .words = live_words },
+	{ 0, "probe-initial-delay", "TIME",
+	  BERTH_AT(DURATION, struct berth_run_args, probe_initial_delay_ms),
+	  "before the first probe", .preset = "0" },
+	{ 0, "probe-period", "TIME", BERTH_AT(DURATION, struct berth_run_args, probe_period_ms),
+	  "from one probe to the next", .preset = "10s", .min = 100 },
+	{ 0, "probe-timeout", "TIME", BERTH_AT(DURATION, struct berth_run_args, probe_timeout_ms),
+	  "an answer that takes longer is a failure", .preset = "1s", .min = 1 },
+	{ 0, "probe-success-threshold", "N",
+	  BERTH_AT(U16, struct berth_run_args, probe_success_threshold),
+	  "so many successes in a row make it ready", .preset = "1", .min = 1, .max = 1000 },
+	{ 0, "probe-failure-threshold", "N",
+	  BERTH_AT(U16, struct berth_run_args, probe_failure_threshold),
+	  "so many failures in a row count", .preset = "3", .min = 1, .max = 1000 },
+
+	{ 0, "tty", NULL, BERTH_AT(FLAG, struct berth_run_args, tty),
+	  "with -d: give it a terminal, which goes to the log", .group = "Output" },
+	{ 0, "log-size", "SIZE", BERTH_AT(SIZE, struct berth_run_args, log_size),
+	  "with -d: begin a new log file at SIZE; default 10M", .min = 64 * 1024 },
+	{ 0, "log-files", "N", BERTH_AT(U16, struct berth_run_args, log_files),
+	  "with -d: keep N older log files; default 5", .min = 1, .max = 1000 },
+	{ 0, "log-age", "TIME", BERTH_AT(DURATION, struct berth_run_args, log_age_ms),
+	  "with -d: remove log files older than TIME; default 7d", .min = 60000 },
 
 	{ 0, "steer", "WHAT", BERTH_AT(CHOICE, struct berth_run_args, steer),
 	  "whose calls are answered: all; declared ports only; bind without connect; off",
@@ -115,6 +181,10 @@ const struct berth_cmd berth_cmd_run = {
 		"\n"
 		"With a wish (--port, --range, or PORT in the environment or in .env) the port is known before COMMAND runs: it is in "
 		"PORT, and {port}, {port.NAME}, {url}, {host} and {id} in COMMAND are filled in.\n"
+		"\n"
+		"With --workers, several processes share the port; with --instances each has its own: 5000, 5001, 5002. "
+		"BERTH_WORKER and BERTH_INSTANCE tell them apart. Over a restart the listening socket is kept: clients wait "
+		"and are not refused.\n"
 		"\n"
 		"The exit code is COMMAND's own, 128 + signal, or: 75 no port to be had, 4 already running, 2 usage, 125 berth's "
 		"own failure, 126 and 127 as shells say it.",

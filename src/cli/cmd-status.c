@@ -16,7 +16,7 @@
 
 enum {
 	EXIT_NOT_RUNNING = 3,
-	ANSWER_MS = 1000,
+	TAIL_LINES = 20,
 };
 
 /* One fact of a service, under its name. */
@@ -66,31 +66,167 @@ static void print_port(struct berth_cli *cli, const json_t *port)
 	berth_str_deinit(&text);
 }
 
+static bool has_failed(const json_t *of)
+{
+	return strcmp(berth_json_string(of, "state", ""), "failed") == 0;
+}
+
+/* Of what has failed, or a worker of which has: the end of its log. */
+static void print_tail(struct berth_cli *cli, const json_t *service)
+{
+	BERTH_AUTO_JSON json_t *lines = NULL;
+	bool failed = has_failed(service);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(service, "workers"), i, item)
+		failed |= has_failed(item);
+	if (!failed)
+		return;
+	lines = berth_history_tail(berth_json_string(service, "log", NULL), TAIL_LINES);
+	json_array_foreach (lines, i, item)
+		berth_out_result(&cli->out, "  | %s\n", json_string_value(item));
+}
+
+/* The words of "sharing" and "kept" in the JSON output, as people say them. */
+static const struct {
+	const char *word, *text;
+} meanings[] = {
+	{ "socket", "all workers accept from one socket" },
+	{ "group", "a socket for each worker, in a group that nobody else can join" },
+	{ "open-group", "a socket for each worker, in a group that this user's programs can join" },
+	{ "kept", "kept for the next start" },
+	{ "handed-over", "the one of before the last start" },
+	{ "bound-anew", "bound anew at the last start" },
+};
+
+static const char *in_words(const char *word)
+{
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(meanings); i++)
+		if (strcmp(meanings[i].word, word) == 0)
+			return meanings[i].text;
+	return word;
+}
+
+static void add_start(struct berth_str *text, const json_t *of, int64_t now)
+{
+	int64_t started;
+	char age[BERTH_TIME_AGE_SIZE];
+
+	if (berth_time_parse(berth_json_string(of, "started_at", ""), &started) == 0)
+		berth_str_addf(text, ", started %s, %s ago",
+			       berth_json_string(of, "started_at", ""),
+			       berth_time_age(now - started, age));
+}
+
+static void print_head(struct berth_cli *cli, const json_t *service, int64_t now)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+	const json_t *state = json_object_get(service, "state");
+	int64_t pid = berth_json_int(service, "pid", 0), restart;
+	char age[BERTH_TIME_AGE_SIZE];
+
+	if (pid)
+		berth_str_addf(&text, "pid %lld", (long long)pid);
+	else if (berth_time_parse(berth_json_string(service, "restart_at", ""), &restart) == 0)
+		berth_str_addf(&text, "restarts in %s", berth_time_age(restart - now, age));
+	else
+		berth_str_add(&text, "no process");
+	add_start(&text, service, now);
+	berth_out_result(&cli->out, "%s  %s%s%s  %s\n", berth_json_string(service, "label", "?"),
+			 berth_out_tone(&cli->out, berth_column_state_tone(state)),
+			 berth_json_string(service, "state", ""),
+			 berth_out_tone(&cli->out, BERTH_TONE_PLAIN),
+			 berth_str_text(&text) ? berth_str_text(&text) : "");
+}
+
+/* One line for each, where there are several. */
+static void print_workers(struct berth_cli *cli, const json_t *service, int64_t now)
+{
+	const json_t *workers = json_object_get(service, "workers");
+	const char *sharing = berth_json_string(service, "sharing", NULL);
+	const json_t *worker;
+	size_t i;
+
+	if (json_array_size(workers) < 2)
+		return;
+	json_array_foreach (workers, i, worker) {
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+		int64_t restarts = berth_json_int(worker, "restarts", 0);
+		int64_t pid = berth_json_int(worker, "pid", 0);
+		const json_t *exit = json_object_get(worker, "exit");
+		char name[32], end[64];
+
+		snprintf(name, sizeof(name), "worker %lld",
+			 (long long)berth_json_int(worker, "number", 0));
+		berth_str_add(&text, berth_json_string(worker, "state", ""));
+		if (pid)
+			berth_str_addf(&text, ", pid %lld", (long long)pid);
+		add_start(&text, worker, now);
+		if (restarts)
+			berth_str_addf(&text, ", %lld restart%s", (long long)restarts,
+				       restarts == 1 ? "" : "s");
+		if (json_is_object(exit))
+			berth_str_addf(&text, ", before: %s",
+				       berth_end_text(worker, now, end, sizeof(end)));
+		line(cli, name, "%s", berth_str_text(&text) ? berth_str_text(&text) : "");
+	}
+	if (sharing)
+		line(cli, "sharing", "%s", in_words(sharing));
+}
+
+/* What was asked for beyond one plain life, and how that goes. */
+static void print_life(struct berth_cli *cli, const json_t *service, int64_t now)
+{
+	const char *policy = berth_json_string(service, "restart_policy", "no");
+	const char *health = berth_json_string(service, "health", NULL);
+	const char *says = berth_json_string(service, "status", NULL);
+	const char *kept = berth_json_string(service, "kept", NULL);
+	const char *why = berth_json_string(service, "kept_why", NULL);
+	int64_t restarts = berth_json_int(service, "restarts", 0);
+	char text[512];
+
+	if (health)
+		line(cli, "health", "%s%s%s",
+		     berth_out_tone(&cli->out,
+				    strcmp(health, "ok") == 0 ? BERTH_TONE_GOOD : BERTH_TONE_BAD),
+		     health, berth_out_tone(&cli->out, BERTH_TONE_PLAIN));
+	if (says)
+		line(cli, "says", "%s", berth_str_printable(says, (size_t)-1, text, sizeof(text)));
+	if (strcmp(policy, "no") != 0 || restarts)
+		line(cli, "restart", "%s%s%lld so far", strcmp(policy, "no") != 0 ? policy : "",
+		     strcmp(policy, "no") != 0 ? ", " : "", (long long)restarts);
+	if (json_is_object(json_object_get(service, "exit")))
+		line(cli, "last end", "%s", berth_end_text(service, now, text, sizeof(text)));
+	if (kept)
+		line(cli, "socket", "%s%s%s", in_words(kept), why ? ": " : "", why ? why : "");
+	/* In the foreground nobody expects it, unless it was asked for. */
+	else if (why && (strcmp(policy, "no") != 0 || berth_json_string(service, "log", NULL)))
+		line(cli, "socket", "not kept over a restart: %s", why);
+}
+
+static void print_command(struct berth_cli *cli, const json_t *service, int64_t now)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str command = { 0 };
+
+	berth_column_argv(service, json_object_get(service, "command"), now, &command);
+	line(cli, "command", "%s", berth_str_text(&command) ? berth_str_text(&command) : "");
+}
+
 static void print_service(struct berth_cli *cli, const json_t *service)
 {
-	const char *state = berth_json_string(service, "state", "");
-	const json_t *state_json = json_object_get(service, "state");
 	const char *why = berth_json_string(service, "steering_why", "");
-	int64_t started = 0, expires = 0, now = berth_time_now_ms();
+	int64_t expires = 0, now = berth_time_now_ms();
 	char age[BERTH_TIME_AGE_SIZE], folder[512];
-	struct berth_str command = { 0 };
 	const json_t *port;
 	size_t i;
 
-	if (berth_time_parse(berth_json_string(service, "started_at", ""), &started) < 0)
-		started = now;
-	berth_out_result(&cli->out, "%s  %s%s%s  pid %lld, started %s, %s ago\n",
-			 berth_json_string(service, "label", "?"),
-			 berth_out_tone(&cli->out, berth_column_state_tone(state_json)), state,
-			 berth_out_tone(&cli->out, BERTH_TONE_PLAIN),
-			 (long long)berth_json_int(service, "pid", 0),
-			 berth_json_string(service, "started_at", "?"),
-			 berth_time_age(now - started, age));
+	print_head(cli, service, now);
 	json_array_foreach (json_object_get(service, "ports"), i, port)
 		print_port(cli, port);
-	berth_column_argv(service, json_object_get(service, "command"), now, &command);
-	line(cli, "command", "%s", berth_str_text(&command) ? berth_str_text(&command) : "");
-	berth_str_deinit(&command);
+	print_workers(cli, service, now);
+	print_life(cli, service, now);
+	print_command(cli, service, now);
 	line(cli, "folder", "%s",
 	     berth_str_printable(berth_json_string(service, "cwd", ""), (size_t)-1, folder,
 				 sizeof(folder)));
@@ -104,6 +240,7 @@ static void print_service(struct berth_cli *cli, const json_t *service)
 	line(cli, "steering", "%s%s%s", berth_json_string(service, "steering", ""),
 	     *why ? ": " : "", why);
 	line(cli, "containment", "%s", berth_json_string(service, "containment", ""));
+	print_tail(cli, service);
 }
 
 /* The last end of what does not run: of @word, or of each service of the project. */
@@ -159,34 +296,12 @@ static int exit_of(const json_t *running, const json_t *ended)
 	json_array_foreach (running, i, service) {
 		const char *state = berth_json_string(service, "state", "");
 
-		if (strcmp(state, "failed") == 0 || strcmp(state, "unready") == 0)
+		if (strcmp(state, "failed") == 0 || strcmp(state, "unready") == 0 ||
+		    strcmp(state, "waiting") == 0 ||
+		    strcmp(berth_json_string(service, "health", ""), "failing") == 0)
 			return 1;
 	}
 	return json_array_size(ended) || !json_array_size(running) ? EXIT_NOT_RUNNING : 0;
-}
-
-/* As of now, from the supervisors themselves; the record where one does not answer. */
-static json_t *ask_all(const json_t *records)
-{
-	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
-	json_t *documents = json_array();
-	json_t *record;
-	size_t i;
-
-	json_array_foreach (records, i, record) {
-		json_t *service = berth_registry_service(record);
-		BERTH_AUTO_JSON json_t *answer = NULL;
-
-		if (berth_find_ask(record, request, ANSWER_MS, &answer, NULL) == 0 &&
-		    json_is_object(json_object_get(answer, "service"))) {
-			json_t *label = json_object_get(service, "label");
-
-			service = json_object_get(answer, "service");
-			json_object_set(service, "label", label);
-		}
-		json_array_append(documents, service);
-	}
-	return documents;
 }
 
 static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *err)
@@ -203,7 +318,7 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 	if (r < 0)
 		return r;
 	r = berth_services_select(&services, &cli->operands, &found, err);
-	running = ask_all(found);
+	running = berth_services_ask_all(found);
 	ended = last_ends(&services, &cli->operands, running);
 	berth_services_deinit(&services);
 	if (r < 0 && !json_array_size(ended))
@@ -240,7 +355,7 @@ const struct berth_cmd berth_cmd_status = {
 	.synopsis = "[options] [SERVICE | PORT | ID]...",
 	.summary = "show how the services of this project are, or how they ended",
 	.details =
-		"Exit: 0 all run, 3 something does not run, 1 something has failed or does not listen.",
+		"Exit: 0 all run, 3 something does not run, 1 something has failed, does not listen or fails its probe.",
 	.max = -1,
 	.group = BERTH_CMD_LOOK,
 	.complete = BERTH_COMPLETE_SERVICE,

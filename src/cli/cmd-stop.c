@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cli/cmd-stop.c - berth stop: end services, and all that they started */
-#include <string.h>
-
-#include "app/history.h"
 #include "app/stop.h"
 #include "base/time.h"
 #include "cli/cli.h"
@@ -60,17 +57,9 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 /* Known, and not running: the goal holds already. */
 static bool has_ended_before(const struct berth_services *services, const char *word)
 {
-	BERTH_AUTO_JSON json_t *ends = NULL;
-	const json_t *end;
-	size_t i;
+	BERTH_AUTO_JSON json_t *end = berth_services_last_end(services, word);
 
-	if (berth_history_load(&ends) < 0)
-		return false;
-	json_array_foreach (ends, i, end)
-		if (strcmp(berth_json_string(end, "service", ""), word) == 0 &&
-		    strcmp(berth_json_string(end, "root", ""), services->here.root) == 0)
-			return true;
-	return false;
+	return end;
 }
 
 static int run_stop(struct berth_cli *cli, void *arguments, struct berth_err *err)

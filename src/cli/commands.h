@@ -14,9 +14,12 @@
 	X(port)           \
 	X(url)            \
 	X(open)           \
+	X(logs)           \
 	X(history)        \
+	X(wait)           \
 	X(stop)           \
 	X(restart)        \
+	X(scale)          \
 	X(doctor)         \
 	X(completion)     \
 	X(version)        \

@@ -90,6 +90,8 @@ static void walk_word(const struct berth_complete_spec *spec, const char *word, 
 		place->value_of = NULL;
 	} else if (!place->options_ended && strcmp(word, "--") == 0) {
 		place->options_ended = true;
+		if (place->cmd->command_last)
+			place->foreign = index + 1;
 	} else if (!place->options_ended && word[0] == '-' && word[1]) {
 		place->value_of = takes_next(place->cmd, word);
 	} else if (place->cmd == &no_command) {

@@ -20,6 +20,10 @@ static const struct {
 	{ "guardian", "with its guardian, which was killed" },
 	{ "supervisor", "with its supervisor, which was killed" },
 	{ "oom", "by the OOM killer" },
+	{ "timeout", "as it was not ready in time" },
+	{ "liveness", "as its probe failed" },
+	{ "restart", "by berth restart" },
+	{ "scale", "by berth scale" },
 };
 
 const char *berth_end_text(const json_t *end, int64_t now_ms, char *buf, size_t size)
@@ -27,7 +31,7 @@ const char *berth_end_text(const json_t *end, int64_t now_ms, char *buf, size_t 
 	const json_t *exit = json_object_get(end, "exit");
 	const char *signal = berth_json_string(exit, "signal", NULL);
 	const char *by = berth_json_string(exit, "by", "itself");
-	char how[32], age[BERTH_TIME_AGE_SIZE] = "?";
+	char how[32], age[BERTH_TIME_AGE_SIZE];
 	const char *cause = by;
 	int64_t ended;
 
@@ -39,7 +43,9 @@ const char *berth_end_text(const json_t *end, int64_t now_ms, char *buf, size_t 
 		if (strcmp(causes[i].by, by) == 0)
 			cause = causes[i].text;
 	if (berth_time_parse(berth_json_string(end, "ended_at", ""), &ended) == 0)
-		berth_time_age(now_ms - ended, age);
-	snprintf(buf, size, "%s %s, %s ago", how, cause, age);
+		snprintf(buf, size, "%s %s, %s ago", how, cause,
+			 berth_time_age(now_ms - ended, age));
+	else
+		snprintf(buf, size, "%s %s", how, cause);
 	return buf;
 }

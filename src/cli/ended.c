@@ -4,7 +4,12 @@
 
 #include <string.h>
 
+#include "app/history.h"
 #include "base/str.h"
+
+enum {
+	LAST_LINES = 20
+};
 
 /* "5173 is free", "5173 and 24678 are free" */
 static void add_ports(const json_t *service, struct berth_str *text)
@@ -24,22 +29,48 @@ static void add_ports(const json_t *service, struct berth_str *text)
 		berth_str_add(text, count == 1 ? " is free" : " are free");
 }
 
+/* "pid 812, SIGTERM": of whom, and by what. */
+static void add_end(const json_t *service, const json_t *answer, struct berth_str *text)
+{
+	const json_t *exit = json_object_get(json_object_get(answer, "service"), "exit");
+	const char *signal = berth_json_string(exit, "signal", answer ? NULL : "KILL");
+	int64_t pid = berth_json_int(service, "pid", 0);
+
+	if (!pid) {
+		berth_str_add(text, "it had no process");
+		return;
+	}
+	berth_str_addf(text, "pid %lld, ", (long long)pid);
+	if (signal)
+		berth_str_addf(text, "SIG%s", signal);
+	else
+		berth_str_addf(text, "exit %lld", (long long)berth_json_int(exit, "code", 0));
+}
+
 void berth_ended_say(struct berth_out *out, const json_t *service, const json_t *answer,
 		     int64_t took_ms)
 {
 	const char *also = berth_json_string(answer, "also_ended", "");
-	const json_t *exit = json_object_get(json_object_get(answer, "service"), "exit");
-	bool killed = !answer || strcmp(berth_json_string(exit, "signal", ""), "KILL") == 0;
 	struct berth_str text = { 0 };
 
-	berth_str_addf(&text, "ended %s (pid %lld, %s, %.1f s)",
-		       berth_json_string(service, "label", "?"),
-		       (long long)berth_json_int(service, "pid", 0), killed ? "SIGKILL" : "SIGTERM",
-		       (double)took_ms / 1000);
+	berth_str_addf(&text, "ended %s (", berth_json_string(service, "label", "?"));
+	add_end(service, answer, &text);
+	berth_str_addf(&text, ", %.1f s)", (double)took_ms / 1000);
 	add_ports(service, &text);
 	if (*also)
 		berth_str_addf(&text, "; also ended: %s", also);
 	if (berth_str_text(&text))
 		berth_out_say(out, "%s", berth_str_text(&text));
 	berth_str_deinit(&text);
+}
+
+void berth_ended_say_last_lines(struct berth_out *out, const json_t *service)
+{
+	BERTH_AUTO_JSON json_t *lines =
+		berth_history_tail(berth_json_string(service, "log", NULL), LAST_LINES);
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach (lines, i, line)
+		berth_out_say(out, "| %s", json_string_value(line));
 }

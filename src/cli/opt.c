@@ -202,6 +202,60 @@ static int parse_fd(const struct value *value, void *slot, struct berth_err *err
 	return 0;
 }
 
+static int parse_signal(const struct value *value, void *slot, struct berth_err *err)
+{
+	const char *closest;
+
+	if (berth_value_signal(value->text, slot) == 0)
+		return 0;
+	usage(err, value, "a signal (TERM, SIGINT, 15)");
+	closest = berth_value_closest_signal(value->text);
+	if (closest)
+		berth_err_hint(err, "did you mean '%s'?", closest);
+	return -EINVAL;
+}
+
+static int parse_size(const struct value *value, void *slot, struct berth_err *err)
+{
+	const struct berth_opt *opt = value->opt;
+	char shown_buf[SHOWN_MAX], bound[32];
+	int64_t bytes;
+	int r = berth_value_size(value->text, &bytes);
+
+	if (r == -ERANGE)
+		bytes = INT64_MAX;
+	else if (r < 0)
+		return usage(err, value, "a size (10M, 512k, 65536)");
+	if (bytes < opt->min)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				     "%s: '%s' is too small, at least %s", value->label,
+				     shown(value->text, shown_buf),
+				     berth_value_format_size(opt->min, bound));
+	if (r < 0 || (opt->max && bytes > opt->max))
+		return berth_err_set(
+			err, -EINVAL, BERTH_ERR_USAGE, "%s: '%s' is too large, at most %s",
+			value->label, shown(value->text, shown_buf),
+			berth_value_format_size(opt->max ? opt->max : INT64_MAX, bound));
+	*(int64_t *)slot = bytes;
+	return 0;
+}
+
+static int parse_limit(const struct value *value, void *slot, struct berth_err *err)
+{
+	int64_t max = value->opt->max ? value->opt->max : UINT16_MAX;
+	char must_be[96];
+	int r = berth_value_limit(value->text, (unsigned int)max, slot);
+
+	if (r == 0)
+		return 0;
+	if (r == -ERANGE)
+		snprintf(must_be, sizeof(must_be),
+			 "a limit of 1 to %lld in a time above 0, nor \"none\"", (long long)max);
+	else
+		snprintf(must_be, sizeof(must_be), "NUMBER/TIME (5/10s), nor \"none\"");
+	return usage(err, value, must_be);
+}
+
 /* clang-format off */
 static int (*const parsers[])(const struct value *value, void *slot, struct berth_err *err) = {
 	[BERTH_OPT_FLAG] = parse_flag,
@@ -214,10 +268,13 @@ static int (*const parsers[])(const struct value *value, void *slot, struct bert
 	[BERTH_OPT_LIST] = parse_list,
 	[BERTH_OPT_CHOICE] = parse_choice,
 	[BERTH_OPT_FD] = parse_fd,
+	[BERTH_OPT_SIGNAL] = parse_signal,
+	[BERTH_OPT_SIZE] = parse_size,
+	[BERTH_OPT_LIMIT] = parse_limit,
 };
 /* clang-format on */
 
-_Static_assert(BERTH_ARRAY_SIZE(parsers) == BERTH_OPT_FD + 1, "one parser per kind");
+_Static_assert(BERTH_ARRAY_SIZE(parsers) == BERTH_OPT_LIMIT + 1, "one parser per kind");
 
 /* ---- finding rows ---- */
 
@@ -271,6 +328,7 @@ struct parser {
 	struct berth_common *common;
 	char *args;
 	struct berth_opt_list *operands;
+	bool dashes; /* a `--` was met */
 	struct berth_err *err; /* NULL from the first error on: that one is reported */
 };
 
@@ -409,7 +467,11 @@ static int parse_word(struct parser *p)
 	p->next++;
 	if (word[1] != '-')
 		return parse_bundle(p, word);
-	return word[2] ? parse_long(p, word) : take_rest(p);
+	if (word[2])
+		return parse_long(p, word);
+	p->operands->before_dashes = p->operands->count;
+	p->dashes = true;
+	return take_rest(p);
 }
 
 static int check_operands(struct parser *p)
@@ -457,7 +519,12 @@ int berth_opt_parse(const struct berth_cmd *cmd, const char *const *argv,
 		    struct berth_err *err)
 {
 	struct berth_opt_list operands = { 0 };
-	struct parser p = { cmd, argv, common, args, &operands, err };
+	struct parser p = { .cmd = cmd,
+			    .next = argv,
+			    .common = common,
+			    .args = args,
+			    .operands = &operands,
+			    .err = err };
 	int first = 0;
 
 	preset(&p);
@@ -470,6 +537,8 @@ int berth_opt_parse(const struct berth_cmd *cmd, const char *const *argv,
 			p.err = NULL;
 		}
 	}
+	if (!p.dashes)
+		operands.before_dashes = operands.count;
 	if (!first)
 		first = check_operands(&p);
 	if (first < 0) {

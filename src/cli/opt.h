@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "cli/value.h"
 #include "port/range.h"
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@ struct berth_column; /* cli/table.h */
 struct berth_opt_list {
 	const char **items; /* NULL when count is 0 */
 	size_t count;
+	size_t before_dashes; /* operands: how many of them stand before a `--`; without one, all */
 };
 
 /*
@@ -35,6 +37,9 @@ enum berth_opt_kind {
 	BERTH_OPT_LIST, /* struct berth_opt_list: may be given again; values not empty */
 	BERTH_OPT_CHOICE, /* an enum or unsigned int: `base` + the index in `words` */
 	BERTH_OPT_FD, /* int: a descriptor number; whether it is open is the command's to check */
+	BERTH_OPT_SIGNAL, /* int: "TERM", "SIGTERM", "15" */
+	BERTH_OPT_SIZE, /* int64_t bytes, within min and max: "10M", "512k" */
+	BERTH_OPT_LIMIT, /* struct berth_value_limit: "5/10s" or "none"; max bounds the count */
 };
 
 /* What the shell completion offers in the place of a value or an operand. */
@@ -66,9 +71,9 @@ struct berth_opt {
 	const char *preset; /* value when not given, parsed like one given; shown in help */
 	/* What --name alone means, parsed like a value, which then must be joined: --name=VALUE. */
 	const char *bare;
-	const char *const *words; /* CHOICE: NULL-terminated */
+	const char *const *words; /* CHOICE, BERTH_COMPLETE_WORDS: NULL-terminated */
 	unsigned int base; /* CHOICE: number of words[0] */
-	int64_t min, max; /* U16, DURATION; max 0: no bound */
+	int64_t min, max; /* U16, DURATION, SIZE; LIMIT: max only; max 0: no bound */
 	int64_t unit; /* DURATION: ms; 0: a second */
 	enum berth_opt_complete complete; /* CHOICE completes its words by itself */
 };
@@ -85,6 +90,9 @@ struct berth_opt {
 #define BERTH_OPT_FITS_LIST(type)     BERTH_OPT_IS_(type, struct berth_opt_list)
 #define BERTH_OPT_FITS_CHOICE(type)   (sizeof(type) == sizeof(unsigned int))
 #define BERTH_OPT_FITS_FD(type)       BERTH_OPT_IS_(type, int)
+#define BERTH_OPT_FITS_SIGNAL(type)   BERTH_OPT_IS_(type, int)
+#define BERTH_OPT_FITS_SIZE(type)     BERTH_OPT_IS_(type, int64_t)
+#define BERTH_OPT_FITS_LIMIT(type)    BERTH_OPT_IS_(type, struct berth_value_limit)
 
 /* 0; where @fits is false, an array of negative size. */
 #define BERTH_OPT_CHECK_(fits) (sizeof(char[(fits) ? 1 : -1]) - 1)
@@ -99,7 +107,7 @@ struct berth_opt {
 #define BERTH_CMD_GROUPS(X)            \
 	X(START, "Start")              \
 	X(LOOK, "Look")                \
-	X(CHANGE, "Stop and restart")  \
+	X(CHANGE, "Stop and change")   \
 	X(REST, "Help")
 /* clang-format on */
 
@@ -124,6 +132,7 @@ struct berth_cmd {
 	size_t args_size; /* of the args struct; 0: none */
 	int min, max; /* number of operands; max -1: any. For a foreign command: its words. */
 	bool command_rest; /* the first operand begins a foreign command: no option after it */
+	bool command_last; /* what stands behind `--` is a foreign command, not operands */
 	bool hidden; /* works, but is not listed */
 	enum berth_cmd_group group;
 	enum berth_opt_complete complete; /* of the operands */

@@ -15,6 +15,20 @@
 #include "service/name.h"
 #include "stack/template.h"
 
+enum {
+	STABLE_MS =
+		10 *
+		1000, /* a life so long, and restarts begin anew: no delay, then the first one */
+	NOTICE_MS = 30 * 1000, /* not ready yet: that is said */
+	DAEMON_MS =
+		5 * 1000, /* what a program that puts itself in the background may take to listen */
+	LOG_SIZE = 10 * 1024 * 1024,
+	LOG_FILES = 5,
+	LOG_AGE_MS = 7 * 24 * 3600 * 1000,
+};
+
+static const int64_t ms_ns = 1000 * 1000;
+
 static int usage(struct berth_err *err, const char *message, const char *hint)
 {
 	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "%s", message);
@@ -47,6 +61,59 @@ static int check_args(const struct berth_run_args *args, const struct berth_cli 
 			"a letter, then letters, digits and '-', all lower case: numbers are ports");
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* What belongs to one process, one number or one start, and so not to several. */
+static int check_count(const struct berth_run_args *args, struct berth_err *err)
+{
+	static const char status_has_them[] = "berth status --json has the pids of all of them";
+	static const char workers_share[] = "workers share one port: --workers";
+
+	if (args->workers > 1 && args->instances > 1)
+		return usage(err, "--workers goes not with --instances",
+			     "workers share one port, instances have a port each");
+	if (args->workers > 1 && (args->pid_file || args->lock_file))
+		return usage(err,
+			     "--pid-file and --lock-file name one process, not several workers",
+			     status_has_them);
+	if (args->instances == 1)
+		return 0;
+	if (args->pid_file || args->lock_file)
+		return usage(err,
+			     "--pid-file and --lock-file name one process, not several instances",
+			     status_has_them);
+	if (args->ports_file)
+		return usage(err, "--ports-file has one port for each name, not several instances",
+			     "berth ls --json has the ports of all of them");
+	if (args->fresh)
+		return usage(err, "--new is one more instance; --instances counts them all",
+			     "berth scale SERVICE=N adds to those that run");
+	if (args->strict)
+		return usage(err, "--strict: only one instance can have the wish", workers_share);
+	if (args->maps.count)
+		return usage(err, "--map: only one instance can have the port", workers_share);
+	return 0;
+}
+
+/* What has no effect, or none that anybody wants. */
+static int check_life(const struct berth_run_args *args, struct berth_err *err)
+{
+	static const int no_end[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
+
+	if (args->tty && !args->detach)
+		return usage(err, "--tty needs -d: in the foreground it has your terminal", NULL);
+	if ((args->log_size || args->log_files || args->log_age_ms) && !args->detach)
+		return usage(err, "--log-size, --log-files and --log-age need -d",
+			     "in the foreground, the output goes to where berth's own goes");
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(no_end); i++)
+		if (args->stop_signal == no_end[i])
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "--stop-signal: SIG%s ends nothing",
+					     sigabbrev_np(no_end[i]));
+	if (args->backoff_ms > args->backoff_max_ms)
+		return usage(err, "--backoff is longer than --backoff-max",
+			     "the first delay, and the longest one");
 	return 0;
 }
 
@@ -196,7 +263,7 @@ static bool env_says(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
-static int check_env(const struct berth_opt_list *env, struct berth_err *err)
+int berth_run_check_env(const struct berth_opt_list *env, struct berth_err *err)
 {
 	for (size_t i = 0; i < env->count; i++)
 		if (!strchr(env->items[i], '=') || env->items[i][0] == '=')
@@ -205,53 +272,135 @@ static int check_env(const struct berth_opt_list *env, struct berth_err *err)
 	return 0;
 }
 
-int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
-		   struct berth_run_files *files, struct berth_job *job, struct berth_err *err)
+static struct berth_service_policy policy_of(const struct berth_run_args *args)
 {
-	struct rlimit limit;
-	int r;
+	return (struct berth_service_policy){
+		.restart = (enum berth_service_restart)args->restart,
+		.backoff_ns = args->backoff_ms * ms_ns,
+		.backoff_max_ns = args->backoff_max_ms * ms_ns,
+		.stable_ns = STABLE_MS * ms_ns,
+		.limit = args->restart_limit.count,
+		.limit_ns = args->restart_limit.ms * ms_ns,
+		.start_timeout_ns = args->start_timeout_ms * ms_ns,
+		.grace_ns = args->grace_ms * ms_ns,
+		.notice_ns = NOTICE_MS * ms_ns,
+		.daemon_ns = DAEMON_MS * ms_ns,
+	};
+}
 
-	r = check_args(args, cli, err);
-	if (r < 0)
-		return r;
-	if (!getcwd(files->cwd, sizeof(files->cwd)))
-		return berth_err_errno(err, -errno, "cannot tell the working folder");
-	*job = (struct berth_job){
-		.cwd = files->cwd,
+/* Only the user's options; what files and the environment add comes after. */
+static struct berth_job job_of(const struct berth_run_args *args, const struct berth_cli *cli)
+{
+	return (struct berth_job){
 		.argv = cli->operands.items,
 		.extra_env = args->env.items,
 		.extra_env_count = args->env.count,
-		.env_file = &files->env_file,
 		.skip = args->skip,
 		.scope = (enum berth_steer_scope)args->steer,
 		.loopback = args->loopback,
 		.pass_socket = args->pass_socket,
+		.workers = args->workers,
+		.instances = args->instances,
+		.policy = policy_of(args),
+		.stop_signal = args->stop_signal,
+		.hold_ms = args->hold_ms,
+		.probe = { .initial_delay_ms = args->probe_initial_delay_ms,
+			   .period_ms = args->probe_period_ms,
+			   .timeout_ms = args->probe_timeout_ms,
+			   .success_threshold = args->probe_success_threshold,
+			   .failure_threshold = args->probe_failure_threshold },
+		.log = { .size = args->log_size ? args->log_size : LOG_SIZE,
+			 .files = args->log_files ? args->log_files : LOG_FILES,
+			 .age_ms = args->log_age_ms ? args->log_age_ms : LOG_AGE_MS },
+		.tty = args->tty,
 		.detach = args->detach,
 		.fresh = args->fresh || env_says("BERTH_NEW"),
 		.reuse = args->reuse,
 		.force = args->force,
 		.free_first = (enum berth_job_free)args->free_first,
 		.ttl_ms = args->ttl_ms,
-		.grace_ms = args->grace_ms,
 		.wait_ms = args->wait_ms,
 		.status_fd = args->status_fd,
 		.quiet = cli->common.quiet,
 		.verbose = cli->common.verbose,
 	};
+}
+
+/* After the ports: a service without one is ready when it runs, unless something else is said. */
+static int parse_checks(const struct berth_run_args *args, struct berth_job *job,
+			struct berth_err *err)
+{
+	int r = 0;
+
+	if (args->ready)
+		r = berth_check_parse(args->ready, false, &job->ready, err);
+	else if (!job->no_port)
+		job->ready.kind = BERTH_CHECK_LISTEN;
+	if (r < 0)
+		return berth_err_wrap(err, r, "--ready");
+	if (args->live)
+		r = berth_check_parse(args->live, true, &job->live, err);
+	if (r < 0)
+		return berth_err_wrap(err, r, "--live");
+	if (!job->no_port)
+		return 0;
+	if (args->live)
+		return usage(err, "--live needs a port, and --port none is none", NULL);
+	if (args->ready && job->ready.kind != BERTH_CHECK_LOG &&
+	    job->ready.kind != BERTH_CHECK_NOTIFY)
+		return usage(err, "--port none: nothing can be asked on a port",
+			     "--ready \"log PATTERN\" and --ready notify need none");
+	return 0;
+}
+
+static int parse_paths(const struct berth_run_args *args, struct berth_job *job,
+		       struct berth_err *err)
+{
+	int r = absolute(job->cwd, args->pid_file, &job->pid_file, err);
+
+	if (r == 0)
+		r = absolute(job->cwd, args->lock_file, &job->lock_file, err);
+	if (r == 0)
+		r = absolute(job->cwd, args->ports_file, &job->ports_file, err);
+	return r;
+}
+
+static int check_all(const struct berth_run_args *args, const struct berth_cli *cli,
+		     struct berth_err *err)
+{
+	int r = check_args(args, cli, err);
+
+	if (r == 0)
+		r = check_count(args, err);
+	if (r == 0)
+		r = check_life(args, err);
+	return r == 0 ? berth_run_check_env(&args->env, err) : r;
+}
+
+int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
+		   struct berth_run_files *files, struct berth_job *job, struct berth_err *err)
+{
+	struct rlimit limit;
+	int r;
+
+	r = check_all(args, cli, err);
+	if (r < 0)
+		return r;
+	if (!getcwd(files->cwd, sizeof(files->cwd)))
+		return berth_err_errno(err, -errno, "cannot tell the working folder");
+	*job = job_of(args, cli);
+	job->cwd = files->cwd;
+	job->env_file = &files->env_file;
 	sigprocmask(SIG_SETMASK, NULL, &job->signal_mask);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		job->open_files = limit.rlim_cur;
-	r = check_env(&args->env, err);
+	r = parse_ports(args, job, err);
 	if (r == 0)
-		r = parse_ports(args, job, err);
+		r = parse_checks(args, job, err);
 	if (r == 0)
 		r = parse_owner(args, job, err);
 	if (r == 0)
-		r = absolute(files->cwd, args->pid_file, &job->pid_file, err);
-	if (r == 0)
-		r = absolute(files->cwd, args->lock_file, &job->lock_file, err);
-	if (r == 0)
-		r = absolute(files->cwd, args->ports_file, &job->ports_file, err);
+		r = parse_paths(args, job, err);
 	if (r == 0 && args->env_file)
 		r = load_dotenv(args->env_file, true, &files->env_file, err);
 	if (r == 0)

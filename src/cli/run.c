@@ -8,7 +8,6 @@
 
 #include "app/control.h"
 #include "app/front.h"
-#include "app/history.h"
 #include "app/start.h"
 #include "app/stop.h"
 #include "base/str.h"
@@ -105,13 +104,15 @@ static void add_moved(struct berth_str *text, const json_t *port)
 }
 
 static void print_port(struct berth_cli *cli, const json_t *service, const json_t *port,
-		       bool reused)
+		       bool reused, bool one_of_many)
 {
 	const char *url = berth_json_string(port, "url", NULL);
 	const char *name = berth_json_string(port, "name", "");
 	struct berth_str text = { 0 };
 
 	berth_str_add(&text, berth_json_string(service, "service", ""));
+	if (one_of_many && berth_json_int(service, "instance", 1) > 1)
+		berth_str_addf(&text, ".%lld", (long long)berth_json_int(service, "instance", 1));
 	if (strcmp(name, "main") != 0)
 		berth_str_addf(&text, ":%s", name);
 	if (url)
@@ -126,34 +127,47 @@ static void print_port(struct berth_cli *cli, const json_t *service, const json_
 	berth_str_deinit(&text);
 }
 
-static void print_started(struct berth_cli *cli, json_t *service, bool reused)
+/* What the starter was told: a service, or {"services": [...]} of several instances. A new array. */
+static json_t *services_of(json_t *told)
 {
+	json_t *services = json_object_get(told, "services");
+
+	return json_is_array(services) ? json_incref(services) : json_pack("[O]", told);
+}
+
+static void print_started(struct berth_cli *cli, json_t *told, bool reused)
+{
+	BERTH_AUTO_JSON json_t *services = services_of(told);
+	const json_t *first = json_array_get(services, 0);
 	BERTH_AUTO_JSON json_t *document =
-		json_pack("{s:i,s:b,s:O}", "version", 1, "reused", reused, "service", service);
-	const char *why = berth_json_string(service, "steering_why", NULL);
-	const json_t *port;
-	size_t i;
+		json_pack("{s:i,s:b,s:O,s:O}", "version", 1, "reused", reused, "service", first,
+			  "services", services);
+	const char *why = berth_json_string(first, "steering_why", NULL);
+	const json_t *service, *port;
+	size_t i, j;
 
 	if (cli->out.json) {
 		berth_out_json(&cli->out, document);
 		return;
 	}
-	json_array_foreach (json_object_get(service, "ports"), i, port)
-		print_port(cli, service, port, reused);
+	json_array_foreach (services, i, service)
+		json_array_foreach (json_object_get(service, "ports"), j, port)
+			print_port(cli, service, port, reused, json_array_size(services) > 1);
 	if (why)
 		berth_out_say(&cli->out, "no steering: %s", why);
 }
 
-/* The end of its log, as it is, for the one who waits. */
-static void print_last_lines(struct berth_cli *cli, const json_t *service)
+/* The one that is to blame: the first that is not ready. A new reference; NULL: nothing was told. */
+static json_t *failed_one(json_t *told)
 {
-	BERTH_AUTO_JSON json_t *lines =
-		berth_history_tail(berth_json_string(service, "log", NULL), 20);
-	const json_t *line;
+	BERTH_AUTO_JSON json_t *services = told ? services_of(told) : NULL;
+	json_t *service;
 	size_t i;
 
-	json_array_foreach (lines, i, line)
-		berth_out_say(&cli->out, "| %s", json_string_value(line));
+	json_array_foreach (services, i, service)
+		if (strcmp(berth_json_string(service, "state", ""), "ready") != 0)
+			return json_incref(service);
+	return json_incref(json_array_get(services, 0));
 }
 
 static int stop_record(struct berth_cli *cli, struct berth_registry *registry, json_t *record,
@@ -170,6 +184,18 @@ static int stop_record(struct berth_cli *cli, struct berth_registry *registry, j
 	return r < 0 ? r : 0;
 }
 
+/* Does it stand where @job wants to? Several instances want all that there are of the service. */
+static bool is_in_the_way(const json_t *record, const struct berth_job *job)
+{
+	bool all = job->instances > 1;
+	const char *name =
+		json_string_value(berth_registry_private(record, all ? "family" : "key"));
+	const char *root = berth_json_string(berth_registry_service(record), "root", "");
+
+	return name && strcmp(name, all ? job->identity.family : job->identity.key) == 0 &&
+	       strcmp(root, job->identity.root) == 0;
+}
+
 /* --force: end what has our name. */
 static int end_running(struct berth_cli *cli, struct berth_job *job, struct berth_err *err)
 {
@@ -181,9 +207,7 @@ static int end_running(struct berth_cli *cli, struct berth_job *job, struct bert
 	if (r < 0)
 		return r;
 	json_array_foreach (services.records, i, record) {
-		const char *key = json_string_value(berth_registry_private(record, "key"));
-
-		if (r == 0 && key && strcmp(key, job->identity.key) == 0)
+		if (r == 0 && is_in_the_way(record, job))
 			r = stop_record(cli, &services.registry, record, err);
 	}
 	berth_services_deinit(&services);
@@ -283,19 +307,21 @@ static int start_detached(struct berth_cli *cli, struct berth_job *job, json_t *
 
 static int run_detached(struct berth_cli *cli, struct berth_job *job, struct berth_err *err)
 {
-	BERTH_AUTO_JSON json_t *service = NULL;
-	int r = start_or_use(cli, job, start_detached, &service, err);
+	BERTH_AUTO_JSON json_t *told = NULL;
+	BERTH_AUTO_JSON json_t *failed = NULL;
+	int r = start_or_use(cli, job, start_detached, &told, err);
 
 	if (err->code == BERTH_ERR_ALREADY_RUNNING)
 		cli->error_exit = 0;
 	if (r >= 0) {
-		print_started(cli, service, r == 1);
+		print_started(cli, told, r == 1);
 		return 0;
 	}
-	if (service && err->code == BERTH_ERR_START_FAILED && !cli->out.json)
-		print_last_lines(cli, service);
-	if (service && cli->out.json)
-		berth_out_error_extra(&cli->out, "service", json_incref(service));
+	failed = failed_one(told);
+	if (failed && err->code == BERTH_ERR_START_FAILED && !cli->out.json)
+		berth_ended_say_last_lines(&cli->out, failed);
+	if (failed && cli->out.json)
+		berth_out_error_extra(&cli->out, "service", json_incref(failed));
 	return r;
 }
 

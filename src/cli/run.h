@@ -7,6 +7,11 @@
 
 #include <limits.h>
 
+enum {
+	BERTH_RUN_WORKERS_MAX = 64,
+	BERTH_RUN_INSTANCES_MAX = 100,
+};
+
 struct berth_run_args {
 	const char *name;
 	struct berth_opt_list ports, maps;
@@ -21,6 +26,22 @@ struct berth_run_args {
 	int64_t wait_ms;
 	const char *owner;
 	int64_t ttl_ms, grace_ms;
+	int stop_signal;
+
+	uint16_t workers, instances;
+	unsigned int restart;
+	int64_t backoff_ms, backoff_max_ms;
+	struct berth_value_limit restart_limit;
+	int64_t hold_ms;
+
+	const char *ready, *live; /* NULL: not given */
+	int64_t start_timeout_ms;
+	int64_t probe_initial_delay_ms, probe_period_ms, probe_timeout_ms;
+	uint16_t probe_success_threshold, probe_failure_threshold;
+
+	bool tty;
+	int64_t log_size, log_age_ms; /* 0: not given */
+	uint16_t log_files; /* 0: not given */
 
 	unsigned int steer;
 	bool loopback, pass_socket;
@@ -35,6 +56,9 @@ struct berth_run_files {
 	char cwd[PATH_MAX];
 	struct berth_dotenv dotenv, env_file;
 };
+
+/* Are those of -e NAME=VALUE? USAGE. */
+BERTH_MUST_USE int berth_run_check_env(const struct berth_opt_list *env, struct berth_err *err);
 
 /* Check @args and fill @job from them, the environment, .env and the folder. USAGE, CONFIG. */
 BERTH_MUST_USE int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,

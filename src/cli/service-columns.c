@@ -69,10 +69,22 @@ static void format_ports(const json_t *row, const json_t *value, int64_t now_ms,
 			       (long long)berth_json_int(port, "port", 0));
 }
 
+/* "3/4": so many of so many are ready. */
+static void format_workers(const json_t *row, const json_t *value, int64_t now_ms,
+			   struct berth_str *text)
+{
+	const json_t *worker;
+	size_t ready = 0, i;
+
+	json_array_foreach (value, i, worker)
+		ready += strcmp(berth_json_string(worker, "state", ""), "ready") == 0;
+	berth_str_addf(text, "%zu/%zu", ready, json_array_size(value));
+}
+
 const struct berth_column berth_service_columns[] = {
 	{ "service", "SERVICE", BERTH_COLUMN_STRING, "label", "project and name" },
-	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "starting, ready, unready, stopping",
-	  .tone = berth_column_state_tone },
+	{ "state", "STATE", BERTH_COLUMN_STRING, "state",
+	  "waiting, starting, ready, unready, stopping, failed", .tone = berth_column_state_tone },
 	{ "url", "URL", BERTH_COLUMN_STRING, NULL, "where it is", .format = format_urls },
 	{ "asked", "ASKED", BERTH_COLUMN_STRING, NULL, "the number it wanted, where it has another",
 	  .format = format_asked },
@@ -81,6 +93,10 @@ const struct berth_column berth_service_columns[] = {
 	{ "pid", "PID", BERTH_COLUMN_INTEGER, "pid", "of the command", .extra = true },
 	{ "ports", "PORTS", BERTH_COLUMN_LIST, "ports", "all its port numbers", .extra = true,
 	  .format = format_ports },
+	{ "workers", "WORKERS", BERTH_COLUMN_LIST, "workers", "how many of them are ready",
+	  .extra = true, .format = format_workers },
+	{ "health", "HEALTH", BERTH_COLUMN_STRING, "health", "of its probe: ok, failing",
+	  .extra = true },
 	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of this life of it", .extra = true },
 	{ "restarts", "RESTARTS", BERTH_COLUMN_INTEGER, "restarts", "how often it was restarted",
 	  .extra = true },

@@ -8,8 +8,17 @@
 #include <string.h>
 
 #include "app/find.h"
+#include "app/history.h"
 #include "app/roll-call.h"
 #include "app/sweep.h"
+#include "base/str.h"
+#include "cli/ended.h"
+
+enum {
+	ARGV_SHOWN = 32, /* words of a command in a hint */
+	HINT_MAX = 256,
+	ANSWER_MS = 1000,
+};
 
 int berth_services_load(struct berth_services *services, struct berth_err *err)
 {
@@ -111,6 +120,93 @@ int berth_services_one(struct berth_services *services, const char *operand, jso
 	return 0;
 }
 
+json_t *berth_services_last_end(const struct berth_services *services, const char *word)
+{
+	BERTH_AUTO_JSON json_t *ends = NULL;
+	json_t *end;
+	size_t i;
+
+	if (berth_history_load(&ends) < 0)
+		return NULL;
+	json_array_foreach (ends, i, end)
+		if (strcmp(berth_json_string(end, "root", ""), services->here.root) == 0 &&
+		    (strcmp(berth_json_string(end, "service", ""), word) == 0 ||
+		     strcmp(berth_json_string(end, "id", ""), word) == 0))
+			return json_incref(end);
+	return NULL;
+}
+
+/* The first of @words that nothing runs under: the one that a select has failed with. */
+static const char *first_missing(struct berth_services *services,
+				 const struct berth_opt_list *words)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		BERTH_AUTO_JSON json_t *found = NULL;
+
+		if (berth_find(&services->registry, services->records, words->items[i],
+			       &services->here, &found, NULL) < 0)
+			return words->items[i];
+	}
+	return NULL;
+}
+
+void berth_services_explain_missing(struct berth_services *services,
+				    const struct berth_opt_list *words, struct berth_err *err)
+{
+	const char *word = first_missing(services, words);
+	BERTH_AUTO_JSON json_t *end = word ? berth_services_last_end(services, word) : NULL;
+	const char *argv[ARGV_SHOWN + 1] = { 0 };
+	char command[HINT_MAX];
+	const json_t *item;
+	size_t i;
+
+	if (!end || err->code != BERTH_ERR_NOT_FOUND)
+		return;
+	json_array_foreach (json_object_get(end, "command"), i, item)
+		if (i < ARGV_SHOWN)
+			argv[i] = json_string_value(item);
+	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING, "'%s' does not run",
+		      berth_json_string(end, "service", ""));
+	berth_err_hint(err, "to start it: berth run --name %s -- %s",
+		       berth_json_string(end, "service", ""),
+		       berth_str_quote_argv(argv, command, sizeof(command)));
+}
+
+bool berth_services_is_one(const json_t *records)
+{
+	const json_t *first = json_array_get(records, 0);
+	const json_t *record;
+	size_t i;
+
+	/* Copies in several worktrees are of one family; what parts them is the root. */
+	json_array_foreach (records, i, record)
+		if (!json_equal(berth_registry_private(record, "family"),
+				berth_registry_private(first, "family")) ||
+		    !json_equal(json_object_get(berth_registry_summary(record), "root"),
+				json_object_get(berth_registry_summary(first), "root")))
+			return false;
+	return true;
+}
+
+int berth_services_check_ready(struct berth_cli *cli, const json_t *service, const char *label,
+			       struct berth_err *err)
+{
+	const char *state = berth_json_string(service, "state", "");
+
+	if (strcmp(state, "ready") == 0)
+		return 0;
+	if (cli->out.json)
+		berth_out_error_extra(&cli->out, "service", json_deep_copy(service));
+	else
+		berth_ended_say_last_lines(&cli->out, service);
+	if (strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0)
+		return berth_err_set(err, -EIO, BERTH_ERR_NOT_READY, "'%s' is not ready: it is %s",
+				     label, state);
+	berth_err_set(err, -EIO, BERTH_ERR_START_FAILED, "'%s' ended before it was ready", label);
+	berth_err_hint(err, "berth history has how it ended");
+	return -EIO;
+}
+
 static json_t *collect(const json_t *records, json_t *(*part)(const json_t *record))
 {
 	json_t *parts = json_array();
@@ -130,6 +226,29 @@ json_t *berth_services_documents(const json_t *records)
 json_t *berth_services_summaries(const json_t *records)
 {
 	return collect(records, berth_registry_summary);
+}
+
+json_t *berth_services_ask_all(const json_t *records)
+{
+	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
+	json_t *documents = json_array();
+	json_t *record;
+	size_t i;
+
+	json_array_foreach (records, i, record) {
+		json_t *service = berth_registry_service(record);
+		BERTH_AUTO_JSON json_t *answer = NULL;
+
+		if (berth_find_ask(record, request, ANSWER_MS, &answer, NULL) == 0 &&
+		    json_is_object(json_object_get(answer, "service"))) {
+			json_t *label = json_object_get(service, "label");
+
+			service = json_object_get(answer, "service");
+			json_object_set(service, "label", label);
+		}
+		json_array_append(documents, service);
+	}
+	return documents;
 }
 
 const json_t *berth_services_port(const json_t *service, const char *name)

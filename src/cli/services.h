@@ -31,9 +31,37 @@ BERTH_MUST_USE int berth_services_select(struct berth_services *services,
 BERTH_MUST_USE int berth_services_one(struct berth_services *services, const char *operand,
 				      json_t **ret_record, struct berth_err *err);
 
+/*
+ * How the service that @word names (by name or id) of this project ended last: a document of
+ * app/history.h, new reference; NULL: none such is known.
+ */
+json_t *berth_services_last_end(const struct berth_services *services, const char *word);
+
+/*
+ * After a select of @words that failed with @err: where it ran once, say that it does not run, and
+ * how to start it.
+ */
+void berth_services_explain_missing(struct berth_services *services,
+				    const struct berth_opt_list *words, struct berth_err *err);
+
+/* Are @records (at least one) all instances of one service, in one folder? */
+bool berth_services_is_one(const json_t *records);
+
 /* The "service" documents of records, whole or what `ls` shows of them: a new array. */
 json_t *berth_services_documents(const json_t *records);
 json_t *berth_services_summaries(const json_t *records);
+/*
+ * The same as of now, from the supervisors themselves; from the record where one does not answer. A
+ * new array.
+ */
+json_t *berth_services_ask_all(const json_t *records);
+
+/*
+ * What a request that ends in a service being ready was answered: print the reason where it is not
+ * (@r, or its state), with the end of its log. @service may be NULL. 0, or -errno with @err.
+ */
+BERTH_MUST_USE int berth_services_check_ready(struct berth_cli *cli, const json_t *service,
+					      const char *label, struct berth_err *err);
 
 /* The main port's URL, or the first port as "port 5000"; "" if it has none. Returns @buf. */
 const char *berth_services_url(const json_t *service, char *buf, size_t size);

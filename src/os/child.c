@@ -5,7 +5,11 @@
  * Between clone3() and exec() the child shares nothing with us but is a copy of us: only
  * async-signal-safe calls. It reports over a socket pair, close-on-exec: first the descriptor of
  * its filter, if there is one, then, if something fails, {stage, errno}; the end of file without
- * such a message is the exec() that has succeeded.
+ * such a message is the exec() that has succeeded. What comes with a descriptor is answered, and
+ * the child waits for that: if we can't take the descriptor (our table is full), nothing must run.
+ *
+ * With a keeper there is one more clone3(): the keeper's child is the command, and its pidfd is the
+ * first that comes. The keeper's own socket is another pair, as it lives on.
  *
  * clone3() in the place of fork(): the pidfd is there from birth, and so is the cgroup; both would
  * be a race later.
@@ -25,13 +29,19 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "os/keeper.h"
 #include "os/uds.h"
 
 struct report {
 	int stage;
-	int error; /* errno; 0: a descriptor comes with it */
+	int error; /* errno; 0: a descriptor comes with it: of the command (FORK), of its filter */
+	pid_t pid; /* of the command */
 };
 
+/*
+ * Docker's seccomp profile answers ENOSYS to clone3(), old ones EPERM: then the pidfd is made after
+ * the fact, of a child that nobody else can reap. Into a cgroup there is no other way.
+ */
 static pid_t clone_process(int *ret_pidfd, int cgroup_fd)
 {
 	struct clone_args args = {
@@ -42,6 +52,8 @@ static pid_t clone_process(int *ret_pidfd, int cgroup_fd)
 	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
+	if (pid < 0 && (errno == ENOSYS || errno == EPERM) && cgroup_fd < 0)
+		return berth_child_fork(ret_pidfd);
 	return pid < 0 ? (pid_t)-errno : (pid_t)pid;
 }
 
@@ -77,6 +89,15 @@ BERTH_NORETURN static void fail(int report_fd, enum berth_child_stage stage, int
 	/* If even this can't be sent, the parent sees a process that ended with 127. */
 	(void)!berth_uds_send(report_fd, &report, sizeof(report), -1);
 	_exit(127);
+}
+
+/* After what came with a descriptor: has it arrived? */
+static void await_go(int report_fd)
+{
+	char go;
+
+	if (berth_uds_recv(report_fd, &go, sizeof(go), NULL) != sizeof(go))
+		_exit(127);
 }
 
 static int move_fd(int from, int to)
@@ -179,10 +200,72 @@ BERTH_NORETURN static void become(const struct berth_child_spec *spec, int repor
 			r = berth_uds_send(report_fd, &report, sizeof(report), notify_fd);
 		if (r < 0)
 			fail(report_fd, BERTH_CHILD_FILTER, -r);
+		await_go(report_fd);
 	}
 	environ = (char **)(uintptr_t)spec->envp;
 	execvp(spec->argv[0], (char *const *)(uintptr_t)spec->argv);
 	fail(report_fd, BERTH_CHILD_EXEC, errno);
+}
+
+/* The keeper's life: start the command, and stay above it. */
+BERTH_NORETURN static void keep(const struct berth_child_spec *spec, const int ends[2],
+				int keeper_fd, pid_t parent)
+{
+	struct report report = { .stage = BERTH_CHILD_FORK };
+	pid_t self = getpid();
+	int pidfd = -1, r;
+
+	berth_keeper_prepare(parent);
+	close(ends[0]);
+	report.pid = clone_process(&pidfd, spec->cgroup_fd);
+	if (report.pid == 0) {
+		await_go(ends[1]);
+		become(spec, ends[1], self);
+	}
+	if (report.pid < 0)
+		fail(ends[1], BERTH_CHILD_FORK, -report.pid);
+	r = berth_uds_send(ends[1], &report, sizeof(report), pidfd);
+	if (r < 0) {
+		kill(report.pid, SIGKILL);
+		waitpid(report.pid, NULL, 0);
+		fail(ends[1], BERTH_CHILD_FORK, -r);
+	}
+	berth_keeper_run(keeper_fd, report.pid);
+}
+
+static int start_kept(const struct berth_child_spec *spec, const int ends[2],
+		      struct berth_child *child)
+{
+	pid_t parent = getpid();
+	int keeper_ends[2];
+	int r;
+
+	r = berth_uds_pair(SOCK_SEQPACKET, keeper_ends);
+	if (r < 0)
+		return r;
+	child->keeper_fd = keeper_ends[0];
+	child->keeper.pid = clone_process(&child->keeper.pidfd, -1);
+	if (child->keeper.pid == 0)
+		keep(spec, ends, keeper_ends[1], parent);
+	close(keeper_ends[1]);
+	if (child->keeper.pid < 0) {
+		berth_fd_close(&child->keeper_fd);
+		return child->keeper.pid;
+	}
+	return fcntl(keeper_ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int start_plain(const struct berth_child_spec *spec, const int ends[2],
+		       struct berth_child *child)
+{
+	pid_t parent = getpid();
+
+	child->pid = clone_process(&child->pidfd, spec->cgroup_fd);
+	if (child->pid == 0) {
+		close(ends[0]);
+		become(spec, ends[1], parent);
+	}
+	return child->pid < 0 ? child->pid : 0;
 }
 
 /* What the child says until its exec(). 0: it has begun its program. */
@@ -190,28 +273,34 @@ static int hear(int fd, struct berth_child *child, enum berth_child_stage *ret_s
 {
 	for (;;) {
 		struct report report;
-		int passed = -1;
+		int passed = -1, r;
 		ssize_t n = berth_uds_recv(fd, &report, sizeof(report), &passed);
 
-		if (n == 0)
-			return 0;
-		if (n == -EINTR)
-			continue;
-		if (n != sizeof(report) || report.error) {
+		if (n == 0) /* a keeper that was killed has told of no command */
+			return child->pid > 0 ? 0 : -ECHILD;
+		if (n != sizeof(report) || report.error || passed < 0) {
 			berth_fd_close(&passed);
-			*ret_stage = n == sizeof(report) ? (enum berth_child_stage)report.stage
-							 : BERTH_CHILD_FORK;
-			return n == sizeof(report) ? -report.error : n < 0 ? (int)n : -EPROTO;
+			if (n != sizeof(report))
+				return n < 0 ? (int)n : -EPROTO;
+			*ret_stage = (enum berth_child_stage)report.stage;
+			return report.error ? -report.error : -EMFILE;
 		}
-		child->notify_fd = passed;
+		if (report.stage == BERTH_CHILD_FORK) {
+			child->pid = report.pid;
+			child->pidfd = passed;
+		} else {
+			child->notify_fd = passed;
+		}
+		r = berth_uds_send(fd, "", 1, -1);
+		if (r < 0 && r != -EPIPE) /* gone: the next is the end */
+			return r;
 	}
 }
 
 int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,
 		      enum berth_child_stage *ret_stage)
 {
-	struct berth_child child = { .pidfd = -1, .notify_fd = -1 };
-	pid_t parent = getpid();
+	struct berth_child child = BERTH_CHILD_NONE;
 	int ends[2];
 	int r;
 
@@ -219,17 +308,16 @@ int berth_child_start(const struct berth_child_spec *spec, struct berth_child *r
 	r = berth_uds_pair(SOCK_SEQPACKET, ends);
 	if (r < 0)
 		return r;
-	child.pid = clone_process(&child.pidfd, spec->cgroup_fd);
-	if (child.pid == 0) {
-		close(ends[0]);
-		become(spec, ends[1], parent);
-	}
+	r = spec->keep ? start_kept(spec, ends, &child) : start_plain(spec, ends, &child);
 	close(ends[1]);
-	r = child.pid < 0 ? child.pid : hear(ends[0], &child, ret_stage);
-	close(ends[0]);
+	if (r == 0)
+		r = hear(ends[0], &child, ret_stage);
+	close(ends[0]); /* who still waits for a go, ends now */
 	if (r < 0) {
-		if (child.pid > 0)
-			waitpid(child.pid, NULL, 0);
+		pid_t ours = spec->keep ? child.keeper.pid : child.pid;
+
+		if (ours > 0)
+			waitpid(ours, NULL, 0);
 		berth_child_deinit(&child);
 		return r;
 	}
@@ -243,6 +331,10 @@ void berth_child_deinit(struct berth_child *child)
 		return;
 	berth_fd_close(&child->pidfd);
 	berth_fd_close(&child->notify_fd);
+	if (child->keeper.pid > 0) {
+		berth_fd_close(&child->keeper.pidfd);
+		berth_fd_close(&child->keeper_fd);
+	}
 }
 
 struct berth_child_end berth_child_end_of(const siginfo_t *info)
@@ -257,6 +349,24 @@ struct berth_child_end berth_child_end_of(const siginfo_t *info)
 int berth_child_end_exit(const struct berth_child_end *end)
 {
 	return end->by_signal ? 128 + end->status : end->status;
+}
+
+int berth_child_keeper_next(const struct berth_child *child, struct berth_child_end *ret_end,
+			    int *ret_stopped)
+{
+	siginfo_t info;
+	int r = berth_keeper_recv(child->keeper_fd, &info);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r <= 0)
+		return r < 0 ? r : BERTH_CHILD_UNKEPT;
+	if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED) {
+		*ret_stopped = info.si_status;
+		return BERTH_CHILD_STOPPED;
+	}
+	*ret_end = berth_child_end_of(&info);
+	return BERTH_CHILD_ENDED;
 }
 
 int berth_child_reap(pid_t *ret_pid, struct berth_child_end *ret_end)

@@ -25,6 +25,7 @@ struct berth_child_spec {
 	pid_t pgrp; /* 0: ours; the process group to join */
 	int parent_death_signal; /* PR_SET_PDEATHSIG; 0: none */
 	int cgroup_fd; /* -1: ours; else a cgroup v2 folder to be born in */
+	bool keep; /* below a keeper of its own: see struct berth_child_keeper */
 	const struct berth_notify_program *filter; /* NULL: none */
 	sigset_t signal_mask; /* what the process begins with; dispositions are inherited, ignored
 				 ones too */
@@ -37,11 +38,28 @@ struct berth_child_spec {
 	size_t pass_count;
 };
 
+/*
+ * A small process between us and the command (os/keeper.h). It is our child, in our process group,
+ * and the subreaper of the command's tree: whose parent dies becomes its child, so all of a tree is
+ * below its keeper (berth_tree_load()), whatever lives beside it. It ends when it has no children
+ * left: by then nothing of the tree lives. Ended by force, its children become ours, if we are a
+ * subreaper.
+ */
+struct berth_child_keeper {
+	pid_t pid; /* 0: none; to be reaped like any child, berth_child_reap() */
+	int pidfd; /* owned; -1: none */
+};
+
 struct berth_child {
-	pid_t pid;
+	pid_t pid; /* of the command; with a keeper not our child but its */
 	int pidfd; /* owned */
 	int notify_fd; /* owned; -1: no filter */
+	struct berth_child_keeper keeper;
+	int keeper_fd; /* owned; -1: none; for berth_child_keeper_next() */
 };
+
+#define BERTH_CHILD_NONE \
+	((struct berth_child){ .pidfd = -1, .notify_fd = -1, .keeper.pidfd = -1, .keeper_fd = -1 })
 
 /* Where a start failed. */
 enum berth_child_stage {
@@ -81,6 +99,21 @@ struct berth_child_end {
 struct berth_child_end berth_child_end_of(const siginfo_t *info);
 /* What a shell would say: the code, or 128 + signal. */
 int berth_child_end_exit(const struct berth_child_end *end);
+
+enum berth_child_news {
+	BERTH_CHILD_ENDED = 1, /* *ret_end is how; after it no stops come */
+	BERTH_CHILD_STOPPED, /* by signal *ret_stopped (job control) */
+	BERTH_CHILD_UNKEPT, /* the keeper has ended: nothing more comes, remove the source */
+};
+
+/*
+ * The next that the keeper tells of the command, when keeper_fd is readable; never blocks. 0: none
+ * yet; positive: an enum berth_child_news. UNKEPT without ENDED before it: the keeper was killed,
+ * and the command is a child of ours like any other. Both may tell of one end: killed between
+ * telling and reaping, the keeper leaves the command to be reaped by us.
+ */
+BERTH_MUST_USE int berth_child_keeper_next(const struct berth_child *child,
+					   struct berth_child_end *ret_end, int *ret_stopped);
 
 /*
  * The next child that has ended, if any: reaps it. 0 and *ret_pid 0 if none has; -ECHILD: there are

@@ -35,14 +35,21 @@ static int open_own(int fd)
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+int berth_outq_open(int fd)
+{
+	int own = open_own(fd);
+
+	if (own < 0)
+		own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return own < 0 ? -errno : own;
+}
+
 void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd)
 {
 	*queue = (struct berth_outq){ .fd = -1, .loop = loop };
 	if (fd < 0)
 		return;
-	queue->fd = open_own(fd);
-	if (queue->fd < 0)
-		queue->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	queue->fd = berth_outq_open(fd);
 }
 
 static bool takes_more(int fd)

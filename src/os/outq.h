@@ -25,6 +25,13 @@ struct berth_outq {
 	struct berth_loop_source source;
 };
 
+/*
+ * The same file as @fd (borrowed), in a descriptor to write to that is not blocking if that can be
+ * had without changing theirs. Else, and in any case for what others write to as well: ask poll(2),
+ * and write at most PIPE_BUF bytes. -errno.
+ */
+BERTH_MUST_USE int berth_outq_open(int fd);
+
 /* Write to the same file as @fd (borrowed; -1: output off). */
 void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd);
 /* Tries once more to get rid of what is left, without waiting. */

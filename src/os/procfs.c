@@ -88,8 +88,13 @@ enum stat_field {
 	STAT_PPID = 4,
 	STAT_PGRP = 5,
 	STAT_SESSION = 6,
+	STAT_FLAGS = 9,
 	STAT_THREADS = 20,
 	STAT_START = 22,
+};
+
+enum {
+	FLAG_EXITING = 0x4, /* PF_EXITING of the kernel's sched.h, the same since ever */
 };
 
 /*
@@ -135,6 +140,7 @@ int berth_procfs_parse_stat(const char *text, size_t len, struct berth_proc_stat
 	stat.pgrp = (pid_t)fields[STAT_PGRP];
 	stat.session = (pid_t)fields[STAT_SESSION];
 	stat.threads = (unsigned int)fields[STAT_THREADS];
+	stat.exiting = fields[STAT_FLAGS] & FLAG_EXITING;
 	comm_len = (size_t)(close - open - 1);
 	if (comm_len >= sizeof(stat.comm))
 		comm_len = sizeof(stat.comm) - 1;

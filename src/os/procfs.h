@@ -24,6 +24,7 @@ struct berth_proc_stat {
 	pid_t session;
 	char state; /* 'R', 'S', 'D', 'T', 'Z' ... of the thread group's leader */
 	unsigned int threads; /* 'Z' and more than 1: only the leader ended, the process goes on */
+	bool exiting; /* it runs no more, but may hold for a while what it had */
 	char comm[32]; /* raw: may hold any byte but NUL; print it through base/str */
 };
 

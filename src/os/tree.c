@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "os/child.h"
@@ -22,7 +23,8 @@
  * that something is wrong.
  */
 enum {
-	PROCESSES_MAX = 1 << 20
+	PROCESSES_MAX = 1 << 20,
+	CHILDREN_MAX = 64 << 10, /* bytes of a list of them; with more, one looks at all */
 };
 
 struct census {
@@ -124,6 +126,25 @@ bool berth_tree_has_one_child(pid_t pid)
 	return berth_statefile_read(AT_FDCWD, "/proc/thread-self/children", 4096, &text, &len) ==
 		       0 &&
 	       strcmp(text, expected) == 0;
+}
+
+bool berth_tree_has_child_but(const pid_t *except)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	char *at, *end;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, "/proc/thread-self/children", CHILDREN_MAX, &text,
+				 &len) < 0)
+		return true;
+	for (at = text;; at = end) {
+		pid_t pid = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			return false;
+		if (!is_among(pid, except))
+			return true;
+	}
 }
 
 void berth_tree_deinit(struct berth_tree *tree)

@@ -21,6 +21,8 @@ BERTH_MUST_USE int berth_tree_load(pid_t root, const pid_t *except, struct berth
  * kernel does not tell.
  */
 bool berth_tree_has_one_child(pid_t pid);
+/* Have we a child, be it a zombie, that is none of @except? True also where that is not told. */
+bool berth_tree_has_child_but(const pid_t *except);
 void berth_tree_deinit(struct berth_tree *tree);
 
 /*

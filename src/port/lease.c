@@ -18,7 +18,7 @@
  * such a bind fails; then a dummy on 127.255.255.254 (an address that nobody's TIME_WAIT has)
  * clears the short cut, and the holders are bound with the option and have it taken off.
  * SO_REUSEPORT on an owner would open the number for every program of its user for as long as the
- * bucket lives: it is taken off before the owner is bound.
+ * bucket lives: it is taken off before the owner is bound (a group needs it: lease-group.c).
  *
  * Handing over (berth_lease_bind, _listen) without privileges. SO_REUSEADDR is switched on at the
  * holders in the way and at the owner, the owner is bound, both are switched off: an open moment of
@@ -38,8 +38,14 @@
  * regardless.
  *
  * The owner's end is its last close(), which nobody tells us. The duplicate keeps the port until
- * the caller has noticed and calls berth_lease_reclaim(): shutdown() ends the listening, the port
- * stays bound, and the former owner is the new holder.
+ * the caller has noticed. Then it is either kept, listening, for the next life (lease-owners.c), or
+ * reclaimed: shutdown() ends the listening, the port stays bound, and the former owner is the new
+ * holder.
+ *
+ * Several owners. On different addresses they are bound one by one as above. On the same one, for
+ * workers that can't share a socket and for a generation that comes up beside the one before, they
+ * join as a group of SO_REUSEPORT, and what keeps strangers out is another thing (lease-group.c):
+ * from the first join on, holders stand beside the owners in both families.
  */
 #include "port/lease.h"
 
@@ -91,8 +97,6 @@ struct berth_lease_means berth_lease_probe(void)
 void berth_lease_init(struct berth_lease *lease, struct berth_lease_means means, int type)
 {
 	*lease = (struct berth_lease){ .type = type, .means = means, .holder4 = -1, .holder6 = -1 };
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
-		lease->owners[i].fd = -1;
 }
 
 static int new_holder(int family, int type)
@@ -244,50 +248,6 @@ int berth_lease_take_any(struct berth_lease *lease)
 		}
 	}
 	return r;
-}
-
-/* Whose ports a socket bound to @addr takes. */
-static unsigned int families_of(const struct berth_addr *addr, bool v6only)
-{
-	if (addr->sa.sa_family == AF_INET || berth_addr_is_v4mapped(addr))
-		return BERTH_LEASE_V4;
-	return berth_addr_is_any(addr) && !v6only ? BERTH_LEASE_V4 | BERTH_LEASE_V6
-						  : BERTH_LEASE_V6;
-}
-
-struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint64_t inode)
-{
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
-		if (lease->owners[i].fd >= 0 && lease->owners[i].inode == inode)
-			return &lease->owners[i];
-	return NULL;
-}
-
-struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease,
-						    const struct berth_addr *addr, bool v6only)
-{
-	unsigned int families = families_of(addr, v6only);
-	bool wildcard = berth_addr_is_any(addr);
-
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++) {
-		struct berth_lease_owner *owner = &lease->owners[i];
-		struct berth_addr theirs = owner->addr;
-
-		if (owner->fd < 0 || !(owner->families & families))
-			continue;
-		berth_addr_set_port(&theirs, berth_addr_port(addr));
-		if (wildcard || owner->wildcard || berth_addr_equal(&theirs, addr))
-			return owner;
-	}
-	return NULL;
-}
-
-static struct berth_lease_owner *free_owner(struct berth_lease *lease)
-{
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
-		if (lease->owners[i].fd < 0)
-			return &lease->owners[i];
-	return NULL;
 }
 
 /* The holders that stand in the way of an owner of @families. */
@@ -448,59 +408,43 @@ static void restore_options(int fd, struct owner_options options)
 
 int berth_lease_bind(struct berth_lease *lease, int fd, const struct berth_addr *addr)
 {
-	bool v6only =
-		addr->sa.sa_family == AF_INET6 && berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
-	struct berth_lease_owner *owner = free_owner(lease);
-	struct berth_addr target = *addr;
+	struct berth_lease_owner *slot, owner = berth_lease_describe_owner(lease, fd, addr);
 	struct owner_options options;
 	BERTH_AUTO_FD int duplicate = -1;
-	unsigned int families;
-	bool wildcard, replaces;
+	bool replaces;
 	int interface;
 	int holders[2];
 	size_t count;
 	int r;
 
-	if (!owner)
-		return BERTH_LEASE_E_FULL;
-	duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (duplicate < 0)
-		return -errno;
-	berth_addr_set_port(&target, lease->port);
-	families = families_of(addr, v6only);
-	/* On an interface of its own it leaves all the others open. */
-	wildcard = berth_addr_is_any(addr) && berth_sock_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX) == 0;
+	r = berth_lease_reserve_owner(lease, fd, &slot, &duplicate);
+	if (r)
+		return r;
 	interface = interface_for(lease, fd, addr);
 	/* A UDP holder beside it would hear part of what is sent to the owner. */
-	replaces = wildcard && !lease->soft && (!interface || lease->type != SOCK_STREAM);
-	count = holders_of(lease, families, holders);
+	replaces = owner.wildcard && !lease->soft && (!interface || lease->type != SOCK_STREAM);
+	count = holders_of(lease, owner.families, holders);
 	options = take_options(fd);
 
 	let_pass(holders, count, fd, interface);
-	r = berth_sock_bind(fd, &target);
+	r = berth_sock_bind(fd, &owner.addr);
 	if (r == 0 && !lease->soft)
 		r = set_reuse(fd, false);
 	shut_again(lease, holders, count, fd, interface);
 	if (r < 0) {
 		restore_options(fd, options);
 		/* Nothing of the service is there: so it was a stranger in the open moment. */
-		return r == -EADDRINUSE && !berth_lease_find_conflict(lease, addr, v6only)
+		return r == -EADDRINUSE && !berth_lease_find_conflict(lease, addr, owner.v6only)
 			       ? BERTH_LEASE_E_TAKEN
 			       : r;
 	}
 	if (replaces) {
-		close_holders(lease, families);
+		close_holders(lease, owner.families);
 		if (lease->type == SOCK_STREAM)
 			wait_for_stranger(fd);
 	}
-	*owner = (struct berth_lease_owner){
-		.fd = berth_fd_steal(&duplicate),
-		.addr = target,
-		.inode = berth_sock_inode(fd),
-		.families = families,
-		.wildcard = wildcard,
-		.reuseport = options.reuseport > 0,
-	};
+	owner.fd = berth_fd_steal(&duplicate);
+	*slot = owner;
 	return 0;
 }
 
@@ -514,8 +458,11 @@ int berth_lease_listen(struct berth_lease *lease, int fd, int backlog)
 
 	if (!owner)
 		return -ENOENT;
-	if (owner->listening) /* a second listen() only changes the backlog (nginx does that) */
+	owner->backlog = (unsigned int)backlog;
+	if (owner->listening) /* only the backlog changes: nginx does it, and who got a kept one */
 		return berth_sock_listen(fd, backlog);
+	if (berth_lease_has_group(lease))
+		return berth_lease_listen_in_group(lease, owner, backlog);
 	interface = interface_for(lease, fd, &owner->addr);
 	count = holders_of(lease, owner->families, holders);
 	/* Without holders in the way the owner is exclusive, and nothing needs to be opened. */
@@ -543,15 +490,18 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 {
 	int *holder = owner->families & BERTH_LEASE_V4 ? &lease->holder4 : &lease->holder6;
 
-	if (owner->listening)
+	if (owner->listening) {
 		shutdown(owner->fd, SHUT_RDWR);
-	owner->listening = false;
+		berth_lease_leave_group(lease, owner);
+	}
+	owner->listening = owner->kept = owner->preferred = false;
 	/*
 	 * A wildcard owner takes the place of the holders it had replaced. A dual-stack one stands
 	 * in both families: it goes into holder4 and holder6 as two descriptors of one socket, each
 	 * closed and switched for itself.
 	 */
-	if (owner->wildcard && *holder < 0 && set_reuse(owner->fd, lease->soft) == 0) {
+	if (owner->wildcard && *holder < 0 && set_reuse(owner->fd, lease->soft) == 0 &&
+	    (!owner->grouped || berth_sock_set(owner->fd, SOL_SOCKET, SO_REUSEPORT, 0) == 0)) {
 		if (owner->families == (BERTH_LEASE_V4 | BERTH_LEASE_V6) && lease->holder6 < 0)
 			lease->holder6 = fcntl(owner->fd, F_DUPFD_CLOEXEC, 3);
 		*holder = berth_fd_steal(&owner->fd);
@@ -560,9 +510,16 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 	}
 }
 
+void berth_lease_drop_owner(struct berth_lease *lease, struct berth_lease_owner *owner)
+{
+	if (owner->grouped)
+		berth_lease_leave_group(lease, owner);
+	berth_fd_close(&owner->fd);
+}
+
 void berth_lease_drop_owners(struct berth_lease *lease)
 {
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
+	for (size_t i = 0; i < lease->owner_size; i++)
 		berth_fd_close(&lease->owners[i].fd);
 }
 
@@ -570,7 +527,7 @@ void berth_lease_leave(struct berth_lease *lease)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < BERTH_LEASE_OWNERS_MAX; i++)
+	for (size_t i = 0; i < lease->owner_size; i++)
 		if (lease->owners[i].fd >= 0)
 			r |= set_reuse(lease->owners[i].fd, false);
 	(void)r;
@@ -596,6 +553,8 @@ void berth_lease_release(struct berth_lease *lease)
 	berth_lease_drop_owners(lease);
 	berth_fd_close(&lease->holder4);
 	berth_fd_close(&lease->holder6);
+	free(BERTH_STEAL(lease->owners));
+	lease->owner_size = 0;
 	lease->port = 0;
 	lease->soft = false;
 }

@@ -9,7 +9,12 @@
 #include <stdint.h>
 
 enum {
-	BERTH_LEASE_OWNERS_MAX = 8
+	BERTH_LEASE_OWNERS_MAX = 128
+};
+
+enum {
+	BERTH_LEASE_V4 = 1,
+	BERTH_LEASE_V6 = 2,
 };
 
 /*
@@ -18,19 +23,22 @@ enum {
  * berth_lease_reclaim().
  */
 struct berth_lease_owner {
-	int fd; /* our duplicate, owned; -1: free slot */
 	struct berth_addr addr; /* as bound */
+	int fd; /* our duplicate, owned; -1: free slot */
+	int protocol; /* IPPROTO_TCP, IPPROTO_MPTCP, IPPROTO_UDP */
 	uint64_t inode; /* names the socket in /proc and sock_diag(7) */
-	unsigned int families; /* BERTH_LEASE_V4 | BERTH_LEASE_V6: whose ports it takes */
+	unsigned int backlog; /* of the service's last listen() */
+	uint16_t group_index; /* of a listening member: its place in the kernel's group */
+	uint8_t families; /* BERTH_LEASE_V4 | BERTH_LEASE_V6: whose ports it takes */
 	bool wildcard; /* it covers every address of its families: no holder is needed beside it */
+	bool v6only; /* IPV6_V6ONLY is set */
 	bool listening;
 	bool reuseport; /* the service had asked for SO_REUSEPORT: a second socket of its gets this
 			   one */
-};
-
-enum {
-	BERTH_LEASE_V4 = 1,
-	BERTH_LEASE_V6 = 2,
+	bool nonblock_at_bind; /* O_NONBLOCK was set in bind(); what it is now, fcntl(fd) tells */
+	bool kept; /* no process has it: it listens for the next life, which gets it */
+	bool grouped; /* SO_REUSEPORT is on: bound beside others of the service, berth_lease_join() */
+	bool preferred; /* it alone gets the clients of its group, berth_lease_prefer() */
 };
 
 /* What we may do here, found once by berth_lease_probe() and passed to all that follows. */
@@ -42,22 +50,24 @@ struct berth_lease_means {
 struct berth_lease_means berth_lease_probe(void);
 
 /*
- * Zero is not a lease: berth_lease_init() first. Fields are written by lease.c only.
+ * Zero is not a lease: berth_lease_init() first. Fields are written by lease*.c only.
  *
  *   HELD   holders in both families, nobody else gets in
  *          -> bind: OWNED; release: gone
- *   OWNED  at least one owner; a holder wherever no owner is a wildcard (with means.interfaces
- *          holders always stay)
+ *   OWNED  at least one owner; a holder wherever no owner is a wildcard (with means.interfaces,
+ *          and from the first join on, holders always stay)
  *          -> reclaim: HELD; release: gone
  *   soft   the holders let in whoever sets SO_REUSEADDR: no way back
  */
 struct berth_lease {
 	uint16_t port; /* 0: not taken */
-	int type; /* SOCK_STREAM, SOCK_DGRAM */
-	struct berth_lease_means means;
-	int holder4, holder6; /* owned; -1: none (an owner stands there, or no IPv6) */
-	struct berth_lease_owner owners[BERTH_LEASE_OWNERS_MAX];
 	bool soft;
+	struct berth_lease_means means;
+	int type; /* SOCK_STREAM, SOCK_DGRAM */
+	int holder4, holder6; /* owned; -1: none (an owner stands there, or no IPv6) */
+	struct berth_lease_owner *owners; /* owned; NULL: it never had one. A bind or join may move
+					     them: a pointer to one is good until then */
+	size_t owner_size; /* slots, free ones (fd -1) among them */
 };
 
 /* Positive outcomes of the functions below. */
@@ -66,6 +76,8 @@ enum {
 	BERTH_LEASE_E_DENIED, /* a privileged port (EACCES) */
 	BERTH_LEASE_E_FULL, /* more owners than a lease keeps: bind it as the kernel would, unkept
 			     */
+	BERTH_LEASE_OPEN_GROUP, /* done, but any program of the same user could join the group, or
+				   has in the moment of the call */
 };
 
 void berth_lease_init(struct berth_lease *lease, struct berth_lease_means means, int type);
@@ -92,20 +104,64 @@ BERTH_MUST_USE int berth_lease_bind(struct berth_lease *lease, int fd,
 /*
  * Answer the listen() of the service on @fd, one of the owners (else -ENOENT). E_TAKEN: a stranger
  * listens (possible only for an owner on one address, without means.interfaces): try again later.
- * -errno: as the kernel says.
+ * OPEN_GROUP: it listens. -errno: as the kernel says. On an owner that listens already (kept,
+ * shared, a second listen()) it sets the backlog alone.
  */
 BERTH_MUST_USE int berth_lease_listen(struct berth_lease *lease, int fd, int backlog);
+
+/*
+ * As berth_lease_bind(), but beside the live owners of this service that have @addr's place, where
+ * a plain bind() is refused: for a worker, or the next generation, that may not share their
+ * socket. Those on the very same address, the first one included, become a group: the kernel spreads
+ * clients over its listening members. No other program can join it, also of the same user; whether
+ * that could be had is looked up. 0; OPEN_GROUP: bound and recorded, but it could not be had;
+ * E_FULL; -EOPNOTSUPP: UDP; -EADDRINUSE: an owner in the way belongs to another user; other -errno:
+ * what the kernel says to such a bind, @fd is unbound and its options are as they were.
+ */
+BERTH_MUST_USE int berth_lease_join(struct berth_lease *lease, int fd,
+				    const struct berth_addr *addr);
+
+/*
+ * From now on only @owner, a listening member, gets the new clients of its group; NULL: each gets
+ * some again, in all groups of this lease. So another member can be drained before it ends: its
+ * queue is empty once berth_lease_waiting() says 0 (handshakes that are under way arrive within a
+ * round trip). A preference ends with its owner. -EINVAL: @owner is no listening member; -errno
+ * (MPTCP has no such thing: -EOPNOTSUPP, -ENOPROTOOPT).
+ */
+BERTH_MUST_USE int berth_lease_prefer(struct berth_lease *lease, struct berth_lease_owner *owner);
+
+/*
+ * The listening @owner, which no process has any more, goes on listening for the next life, with
+ * the longest queue that the kernel allows. Nothing for one that does not listen: reclaim it.
+ * berth_lease_reclaim() ends it, and clients are refused from then on.
+ */
+void berth_lease_keep(struct berth_lease *lease, struct berth_lease_owner *owner);
+
+/*
+ * The kept owner that a bind() to this very address, family, @v6only and protocol (SO_PROTOCOL)
+ * gets; the port in @addr is ignored. NULL: none. One that is bound to an interface is never
+ * found, and the caller asks for none on behalf of a socket that is (SO_BINDTOIFINDEX).
+ */
+struct berth_lease_owner *berth_lease_find_kept(struct berth_lease *lease,
+						const struct berth_addr *addr, bool v6only,
+						int protocol);
+
+/* It was handed over: a process has it again. Its listen() sets the queue's length back. */
+void berth_lease_unkeep(struct berth_lease *lease, struct berth_lease_owner *owner);
+
+/* How many clients wait in the queue of @owner for an accept(); 0 if it does not listen. */
+unsigned int berth_lease_waiting(const struct berth_lease_owner *owner);
 
 /* The owner with this inode; NULL: none. */
 struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint64_t inode);
 
-/* An owner that takes @addr's place already; NULL: none. */
+/* An owner, kept ones included, that takes @addr's place already; NULL: none. */
 struct berth_lease_owner *berth_lease_find_conflict(struct berth_lease *lease,
 						    const struct berth_addr *addr, bool v6only);
 
 /*
  * No process of the service holds @owner any more: it stops listening at once (waiting clients are
- * reset) and its socket, which never left the port, goes on as a holder.
+ * reset) and its socket, which never left the port, goes on as a holder. The slot is free then.
  */
 void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *owner);
 
@@ -114,6 +170,7 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
  * Holders stay.
  */
 void berth_lease_drop_owners(struct berth_lease *lease);
+void berth_lease_drop_owner(struct berth_lease *lease, struct berth_lease_owner *owner);
 
 /*
  * Let the port go to its owners alone: they are made exclusive, holders and duplicates are closed.
@@ -144,3 +201,18 @@ bool berth_lease_prober_is_taken(struct berth_lease_prober *prober, uint16_t por
 
 /* Could an ordinary server (SO_REUSEADDR set) bind @port on every address of both families now? */
 bool berth_lease_is_bindable(uint16_t port, int type, struct berth_lease_means means);
+
+/* Between lease.c, lease-owners.c and lease-group.c; for nobody else. */
+
+/* A slot for one more owner, with a duplicate of @fd in *@ret_fd. 0, E_FULL, -errno. */
+BERTH_MUST_USE int berth_lease_reserve_owner(struct berth_lease *lease, int fd,
+					     struct berth_lease_owner **ret_owner, int *ret_fd);
+/* What the unbound @fd will be as an owner on @addr; its fd is -1 still. */
+struct berth_lease_owner berth_lease_describe_owner(const struct berth_lease *lease, int fd,
+						    const struct berth_addr *addr);
+bool berth_lease_has_group(const struct berth_lease *lease);
+/* berth_lease_listen() of a lease that has a group. */
+BERTH_MUST_USE int berth_lease_listen_in_group(struct berth_lease *lease,
+					       struct berth_lease_owner *owner, int backlog);
+/* @owner has just stopped listening: the kernel has given its place in the group to another. */
+void berth_lease_leave_group(struct berth_lease *lease, const struct berth_lease_owner *owner);

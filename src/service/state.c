@@ -9,6 +9,11 @@
  * is killed. A tree whose first process left with 0 before anything listened has put itself into
  * the background and lives on; once something has listened, the end of the first process is the end
  * of the service unless the tree still listens.
+ *
+ * Whether another life follows is decided when nothing lives any more, by what was asked, then the
+ * policy, then the limit. It is foreseen when a stop begins, because what is kept for the next life
+ * must not be dropped in between: whoever has room in the limit then has it at the end too, as time
+ * only empties it.
  */
 #include "service/state.h"
 
@@ -26,9 +31,103 @@ static const char *const names[] = {
 #undef X
 };
 
+static const char *const restart_names[] = {
+#define X(id, name) [BERTH_SERVICE_RESTART_##id] = name,
+	BERTH_SERVICE_RESTARTS(X)
+#undef X
+};
+
 const char *berth_service_state_name(enum berth_service_state state)
 {
 	return names[state];
+}
+
+const char *berth_service_restart_name(enum berth_service_restart restart)
+{
+	return restart_names[restart];
+}
+
+/* xorshift32: it need only differ between services that fell together. */
+static uint32_t draw(struct berth_service *service)
+{
+	service->seed ^= service->seed << 13;
+	service->seed ^= service->seed >> 17;
+	service->seed ^= service->seed << 5;
+	return service->seed;
+}
+
+/* How long its end took does not count, nor a start that took too long. */
+static bool was_stable(const struct berth_service *service, int64_t now)
+{
+	int64_t until = service->ending_ns ? service->ending_ns : now;
+
+	return !service->timed_out && until - service->spawned_ns >= service->policy.stable_ns;
+}
+
+static int64_t next_delay(struct berth_service *service, int64_t now)
+{
+	const struct berth_service_policy *policy = &service->policy;
+	int64_t delay = policy->backoff_max_ns;
+	uint64_t jitter;
+
+	if (was_stable(service, now)) {
+		service->failures = 0;
+		return 0;
+	}
+	/* Compared from above: a shift of the delay itself would overflow after some failures. */
+	if (service->failures < 63 && policy->backoff_ns <= delay >> service->failures)
+		delay = policy->backoff_ns << service->failures;
+	service->failures++;
+	if (!policy->backoff_ns)
+		return 0;
+	jitter = (uint64_t)draw(service) << 32;
+	jitter |= draw(service);
+	return delay + (int64_t)(jitter % (uint64_t)(delay / 4 + 1));
+}
+
+static bool wants_another(const struct berth_service *service)
+{
+	return !service->asked &&
+	       (service->policy.restart == BERTH_SERVICE_RESTART_ALWAYS ||
+		(service->policy.restart == BERTH_SERVICE_RESTART_ON_FAILURE && service->failed));
+}
+
+static bool is_at_limit(const struct berth_service *service, int64_t now)
+{
+	unsigned int limit = service->policy.limit;
+	unsigned int oldest;
+
+	if (limit > BERTH_SERVICE_LIMIT_MAX)
+		limit = BERTH_SERVICE_LIMIT_MAX;
+	if (!limit || service->restarted_next < limit)
+		return false;
+	oldest = (service->restarted_next - limit) % BERTH_SERVICE_LIMIT_MAX;
+	return now - service->restarted_ns[oldest] < service->policy.limit_ns;
+}
+
+static bool will_live_again(const struct berth_service *service, int64_t now)
+{
+	return service->again || (wants_another(service) && !is_at_limit(service, now));
+}
+
+static unsigned int drop(struct berth_service *service)
+{
+	unsigned int actions = service->holds ? BERTH_SERVICE_DO_DROP : 0;
+
+	service->holds = false;
+	return actions;
+}
+
+static void set_deadline(struct berth_service *service)
+{
+	int64_t notice = service->notice_at_ns, timeout = service->timeout_at_ns;
+
+	service->deadline_ns = timeout && (!notice || timeout < notice) ? timeout : notice;
+}
+
+static void clear_deadline(struct berth_service *service)
+{
+	service->deadline_ns = service->notice_at_ns = service->timeout_at_ns = 0;
 }
 
 static unsigned int ignore(struct berth_service *service, const struct berth_service_facts *facts,
@@ -37,39 +136,128 @@ static unsigned int ignore(struct berth_service *service, const struct berth_ser
 	return 0;
 }
 
+static unsigned int spawn(struct berth_service *service, int64_t now)
+{
+	const struct berth_service_policy *policy = &service->policy;
+
+	service->state = BERTH_SERVICE_STARTING;
+	service->was_ready = service->main_gone = service->background = false;
+	service->failed = service->timed_out = service->unhealthy = service->gave_up = false;
+	service->asked = service->again = service->told = service->half_over = false;
+	service->pressure = 0;
+	service->holds = true;
+	service->spawned_ns = now;
+	service->ending_ns = 0;
+	service->notice_at_ns = policy->notice_ns ? now + policy->notice_ns : 0;
+	service->timeout_at_ns = policy->start_timeout_ns ? now + policy->start_timeout_ns : 0;
+	set_deadline(service);
+	return BERTH_SERVICE_DO_SPAWN;
+}
+
+/* What somebody asked for begins anew, whatever came before. */
+static void forgive(struct berth_service *service)
+{
+	service->failures = 0;
+	service->restarted_next = 0;
+}
+
 static unsigned int start(struct berth_service *service, const struct berth_service_facts *facts,
 			  int64_t now)
 {
-	service->state = BERTH_SERVICE_STARTING;
-	service->was_ready = service->main_gone = service->main_failed = false;
-	service->background = false;
-	service->asked = service->again = false;
-	service->pressure = 0;
-	service->deadline_ns = now + service->times.notice_ns;
-	return BERTH_SERVICE_DO_SPAWN;
+	forgive(service);
+	return spawn(service, now);
+}
+
+static unsigned int start_again(struct berth_service *service,
+				const struct berth_service_facts *facts, int64_t now)
+{
+	forgive(service);
+	service->restarts++;
+	return spawn(service, now);
+}
+
+static unsigned int start_now(struct berth_service *service,
+			      const struct berth_service_facts *facts, int64_t now)
+{
+	return service->deadline_ns ? start_again(service, facts, now) : start(service, facts, now);
+}
+
+static unsigned int delay_over(struct berth_service *service,
+			       const struct berth_service_facts *facts, int64_t now)
+{
+	service->restarts++;
+	return spawn(service, now);
+}
+
+static unsigned int finish(struct berth_service *service)
+{
+	bool badly = service->failed || service->gave_up;
+
+	clear_deadline(service);
+	service->state = badly && !service->asked ? BERTH_SERVICE_FAILED : BERTH_SERVICE_STOPPED;
+	return BERTH_SERVICE_DO_FINISH | drop(service);
+}
+
+/* Nothing lives, and somebody or the policy wants another life. */
+static unsigned int live_again(struct berth_service *service, int64_t now, bool could_start)
+{
+	int64_t delay;
+
+	if (service->again)
+		return BERTH_SERVICE_DO_KEEP | start_again(service, NULL, now);
+	service->restarted_ns[service->restarted_next++ % BERTH_SERVICE_LIMIT_MAX] = now;
+	delay = next_delay(service, now);
+	service->holds = true;
+	/* What can't be started is tried again by the timer: at once would be from within itself. */
+	if (!delay && could_start)
+		return BERTH_SERVICE_DO_KEEP | delay_over(service, NULL, now);
+	clear_deadline(service);
+	service->state = BERTH_SERVICE_WAITING;
+	service->deadline_ns = now + delay;
+	return BERTH_SERVICE_DO_KEEP;
+}
+
+static unsigned int end_life(struct berth_service *service, int64_t now, bool could_start)
+{
+	if (will_live_again(service, now))
+		return live_again(service, now, could_start);
+	service->gave_up = wants_another(service);
+	return finish(service);
 }
 
 static unsigned int start_failed(struct berth_service *service,
 				 const struct berth_service_facts *facts, int64_t now)
 {
-	service->state = BERTH_SERVICE_FAILED;
-	service->deadline_ns = 0;
-	return BERTH_SERVICE_DO_FINISH;
+	if (service->state == BERTH_SERVICE_WAITING && service->deadline_ns)
+		return 0;
+	service->failed = true;
+	if (service->restarts || service->asked || service->again)
+		return end_life(service, now, false);
+	/* What never was alive, in no life, is a mistake in the command: no policy repairs it. */
+	return finish(service);
 }
 
-static unsigned int listening(struct berth_service *service,
+static unsigned int tree_gone(struct berth_service *service,
 			      const struct berth_service_facts *facts, int64_t now)
+{
+	if (!service->main_gone)
+		service->failed = true;
+	return end_life(service, now, true);
+}
+
+static unsigned int ready(struct berth_service *service, const struct berth_service_facts *facts,
+			  int64_t now)
 {
 	bool first = !service->was_ready;
 
 	service->state = BERTH_SERVICE_READY;
 	service->was_ready = true;
-	service->deadline_ns = 0;
+	clear_deadline(service);
 	return first ? BERTH_SERVICE_DO_TELL_READY : 0;
 }
 
-static unsigned int not_listening(struct berth_service *service,
-				  const struct berth_service_facts *facts, int64_t now)
+static unsigned int unready(struct berth_service *service, const struct berth_service_facts *facts,
+			    int64_t now)
 {
 	service->state = BERTH_SERVICE_UNREADY;
 	return 0;
@@ -77,15 +265,21 @@ static unsigned int not_listening(struct berth_service *service,
 
 static unsigned int begin_stop(struct berth_service *service, int64_t now, unsigned int pressure)
 {
+	static const unsigned int pressing[] = {
+		BERTH_SERVICE_DO_SIGNAL_MAIN,
+		BERTH_SERVICE_DO_SIGNAL_TREE,
+		BERTH_SERVICE_DO_KILL_TREE,
+	};
+
+	if (!service->ending_ns)
+		service->ending_ns = now;
 	service->state = BERTH_SERVICE_STOPPING;
 	service->pressure = pressure;
 	service->half_over = false;
 	service->told = true;
-	service->deadline_ns = now + (pressure == 2 ? KILL_AGAIN_NS : service->times.grace_ns / 2);
-	if (pressure == 2)
-		return BERTH_SERVICE_DO_DROP | BERTH_SERVICE_DO_KILL_TREE;
-	return BERTH_SERVICE_DO_DROP |
-	       (pressure ? BERTH_SERVICE_DO_SIGNAL_TREE : BERTH_SERVICE_DO_SIGNAL_MAIN);
+	clear_deadline(service);
+	service->deadline_ns = now + (pressure == 2 ? KILL_AGAIN_NS : service->policy.grace_ns / 2);
+	return pressing[pressure] | (will_live_again(service, now) ? 0 : drop(service));
 }
 
 static unsigned int stop(struct berth_service *service, const struct berth_service_facts *facts,
@@ -115,29 +309,34 @@ static unsigned int kill_all(struct berth_service *service, const struct berth_s
 {
 	service->asked = true;
 	service->again = false;
-	return begin_stop(service, now, 2);
+	return begin_stop(service, now, 2) | BERTH_SERVICE_DO_DROP;
 }
 
 static unsigned int restart(struct berth_service *service, const struct berth_service_facts *facts,
 			    int64_t now)
 {
-	unsigned int actions = begin_stop(service, now, service->main_gone ? 1 : 0);
-
-	/* Its listening sockets stay ours until the next life binds: nobody slips in between. */
 	service->again = true;
-	return actions & ~(unsigned int)BERTH_SERVICE_DO_DROP;
+	return begin_stop(service, now, service->main_gone ? 1 : 0);
+}
+
+static unsigned int unhealthy(struct berth_service *service,
+			      const struct berth_service_facts *facts, int64_t now)
+{
+	service->unhealthy = service->failed = true;
+	return begin_stop(service, now, service->main_gone ? 1 : 0);
 }
 
 static unsigned int main_ended(struct berth_service *service,
 			       const struct berth_service_facts *facts, int64_t now)
 {
 	service->main_gone = true;
-	service->main_failed = facts->main_failed;
+	service->failed = facts->main_failed;
 	service->background = !facts->main_failed && facts->tree_listens;
 	if (service->background)
 		return 0;
 	if (!facts->main_failed && !service->was_ready) {
-		service->deadline_ns = now + service->times.daemon_ns;
+		service->notice_at_ns = now + service->policy.daemon_ns;
+		set_deadline(service);
 		return 0;
 	}
 	return begin_stop(service, now, 1);
@@ -147,38 +346,25 @@ static unsigned int main_left(struct berth_service *service,
 			      const struct berth_service_facts *facts, int64_t now)
 {
 	service->main_gone = true;
-	service->main_failed = facts->main_failed;
+	service->failed |= facts->main_failed;
 	if (service->pressure)
 		return 0;
 	service->pressure = 1;
 	return BERTH_SERVICE_DO_SIGNAL_TREE;
 }
 
-static unsigned int finish(struct berth_service *service)
-{
-	service->deadline_ns = 0;
-	service->state = service->asked || (service->main_gone && !service->main_failed)
-				 ? BERTH_SERVICE_STOPPED
-				 : BERTH_SERVICE_FAILED;
-	return BERTH_SERVICE_DO_FINISH;
-}
-
-static unsigned int tree_gone(struct berth_service *service,
-			      const struct berth_service_facts *facts, int64_t now)
-{
-	if (!service->again)
-		return finish(service);
-	service->restarts++;
-	return start(service, facts, now);
-}
-
 static unsigned int overdue(struct berth_service *service, const struct berth_service_facts *facts,
 			    int64_t now)
 {
-	service->deadline_ns = 0;
+	if (service->timeout_at_ns && service->timeout_at_ns <= now) {
+		service->timed_out = service->failed = true;
+		return begin_stop(service, now, service->main_gone ? 1 : 0);
+	}
 	/* It had gone into the background, and has not listened in all that time: leftovers. */
 	if (service->main_gone && !service->background)
 		return begin_stop(service, now, 1);
+	service->notice_at_ns = 0;
+	set_deadline(service);
 	return BERTH_SERVICE_DO_TELL_SILENT;
 }
 
@@ -191,7 +377,7 @@ static unsigned int press(struct berth_service *service, const struct berth_serv
 		service->half_over = true;
 		service->told = true;
 		service->pressure = 1;
-		service->deadline_ns += service->times.grace_ns / 2;
+		service->deadline_ns += service->policy.grace_ns / 2;
 		return ask_tree ? BERTH_SERVICE_DO_SIGNAL_TREE : 0;
 	}
 	service->pressure = 2;
@@ -199,21 +385,22 @@ static unsigned int press(struct berth_service *service, const struct berth_serv
 	return BERTH_SERVICE_DO_KILL_TREE;
 }
 
-/*
- * A stop within a stop ends a restart, and says what a Ctrl-C may not have said; else it adds
- * nothing.
- */
+static unsigned int interrupt_too(struct berth_service *service,
+				  const struct berth_service_facts *facts, int64_t now)
+{
+	service->asked = true;
+	service->again = false;
+	return drop(service);
+}
+
+/* It takes back the next life, and says what a Ctrl-C may not have said; else it adds nothing. */
 static unsigned int stop_too(struct berth_service *service, const struct berth_service_facts *facts,
 			     int64_t now)
 {
-	unsigned int actions = service->again ? BERTH_SERVICE_DO_DROP : 0;
+	bool tell = !service->told && !service->main_gone;
 
-	if (!service->told && !service->main_gone)
-		actions |= BERTH_SERVICE_DO_SIGNAL_MAIN;
 	service->told = true;
-	service->asked = true;
-	service->again = false;
-	return actions;
+	return interrupt_too(service, facts, now) | (tell ? BERTH_SERVICE_DO_SIGNAL_MAIN : 0);
 }
 
 static unsigned int begin_again(struct berth_service *service,
@@ -233,18 +420,19 @@ static unsigned int cancel(struct berth_service *service, const struct berth_ser
 /* clang-format off */
 #define ON(event) [BERTH_SERVICE_ON_##event]
 static step_fn *const table[BERTH_SERVICE_EVENT_COUNT_][BERTH_SERVICE_STATE_COUNT_] = {
-	/*                    WAITING       STARTING      READY          UNREADY     STOPPING     STOPPED  FAILED */
-	ON(START)         = { start,        ignore,       ignore,        ignore,     ignore,      start,   start },
-	ON(START_FAILED)  = { start_failed, start_failed, ignore,        ignore,     ignore,      ignore,  ignore },
-	ON(LISTENING)     = { ignore,       listening,    listening,     listening,  ignore,      ignore,  ignore },
-	ON(NOT_LISTENING) = { ignore,       ignore,       not_listening, ignore,     ignore,      ignore,  ignore },
-	ON(MAIN_ENDED)    = { ignore,       main_ended,   main_ended,    main_ended, main_left,   ignore,  ignore },
-	ON(TREE_GONE)     = { ignore,       tree_gone,    tree_gone,     tree_gone,  tree_gone,   ignore,  ignore },
-	ON(STOP)          = { cancel,       stop,         stop,          stop,       stop_too,    ignore,  ignore },
-	ON(INTERRUPT)     = { cancel,       interrupt,    interrupt,     interrupt,  ignore,      ignore,  ignore },
-	ON(KILL)          = { cancel,       kill_all,     kill_all,      kill_all,   kill_all,    ignore,  ignore },
-	ON(RESTART)       = { ignore,       restart,      restart,       restart,    begin_again, ignore,  ignore },
-	ON(TIMER)         = { ignore,       overdue,      ignore,        ignore,     press,       ignore,  ignore },
+	/*                   WAITING       STARTING      READY       UNREADY     STOPPING       STOPPED      FAILED */
+	ON(START)        = { start_now,    ignore,       ignore,     ignore,     ignore,        start,       start },
+	ON(START_FAILED) = { start_failed, start_failed, ignore,     ignore,     start_failed,  ignore,      ignore },
+	ON(READY)        = { ignore,       ready,        ready,      ready,      ignore,        ignore,      ignore },
+	ON(UNREADY)      = { ignore,       ignore,       unready,    ignore,     ignore,        ignore,      ignore },
+	ON(UNHEALTHY)    = { ignore,       unhealthy,    unhealthy,  unhealthy,  ignore,        ignore,      ignore },
+	ON(MAIN_ENDED)   = { ignore,       main_ended,   main_ended, main_ended, main_left,     ignore,      ignore },
+	ON(TREE_GONE)    = { ignore,       tree_gone,    tree_gone,  tree_gone,  tree_gone,     ignore,      ignore },
+	ON(STOP)         = { cancel,       stop,         stop,       stop,       stop_too,      ignore,      ignore },
+	ON(INTERRUPT)    = { cancel,       interrupt,    interrupt,  interrupt,  interrupt_too, ignore,      ignore },
+	ON(KILL)         = { cancel,       kill_all,     kill_all,   kill_all,   kill_all,      ignore,      ignore },
+	ON(RESTART)      = { start_now,    restart,      restart,    restart,    begin_again,   start_again, start_again },
+	ON(TIMER)        = { delay_over,   overdue,      ignore,     ignore,     press,         ignore,      ignore },
 };
 #undef ON
 /* clang-format on */
@@ -252,5 +440,9 @@ static step_fn *const table[BERTH_SERVICE_EVENT_COUNT_][BERTH_SERVICE_STATE_COUN
 unsigned int berth_service_step(struct berth_service *service, enum berth_service_event event,
 				const struct berth_service_facts *facts, int64_t now_ns)
 {
+	/* One that was due in an earlier state, and comes after the step that left it. */
+	if (event == BERTH_SERVICE_ON_TIMER &&
+	    (!service->deadline_ns || now_ns < service->deadline_ns))
+		return 0;
 	return table[event][service->state](service, facts, now_ns);
 }

@@ -13,6 +13,8 @@
  * standard input (--stdin) or on connections to a unix socket (--control PATH), one a line, each with one line of answer:
  *
  *	listen PLACE   close [PLACE's index]   connect [ADDRESS:]PORT   fork   daemon   exit N   die SIGNAL   say N   ping
+ *	print TEXT (without a newline)   http STATUS (0: accept and say nothing)   requests (so many were answered)
+ *	notify TEXT (to NOTIFY_SOCKET; a '|' is a newline)
  *
  * The order of what an option does is that of main(), not that of the command line.
  */
@@ -28,6 +30,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +109,8 @@ struct victim {
 	struct peer peers[PEERS_MAX];
 	int control_fd;
 	int signal_fd;
+	unsigned int http_status; /* 0: no answer */
+	unsigned int requests;
 	char **argv;
 };
 
@@ -289,8 +294,9 @@ static int place_open(const struct options *options, struct place *place)
 
 /* --- what a client gets --- */
 
-static void answer(const struct options *options, const struct place *place)
+static void answer(struct victim *victim, const struct place *place)
 {
+	const char *say = victim->options.say ? victim->options.say : "";
 	struct timeval patience = { .tv_sec = 5 };
 	char request[2048] = "";
 	char path[256] = "";
@@ -309,10 +315,13 @@ static void answer(const struct options *options, const struct place *place)
 		request[len] = '\0';
 	}
 	(void)sscanf(request, "%*s %255s", path);
+	victim->requests++;
+	if (!victim->http_status)
+		return; /* the connection stays open */
 	tell(fd,
-	     "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+	     "HTTP/1.0 %u Told\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 	     "{\"server\":\"victim\",\"port\":%u,\"pid\":%d,\"say\":\"%s\",\"path\":\"%s\"}\n",
-	     port_of(fd), (int)getpid(), options->say ? options->say : "", path);
+	     victim->http_status, port_of(fd), (int)getpid(), say, path);
 	(void)shutdown(fd, SHUT_WR);
 	close(fd);
 }
@@ -509,6 +518,33 @@ static void command_listen(struct victim *victim, const char *argument, int repl
 	tell(reply_fd, "ok %u\n", place->port);
 }
 
+/* sd_notify(3), by hand. */
+static void command_notify(char *text, int reply_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *name = getenv("NOTIFY_SOCKET");
+	size_t len = name ? strlen(name) : 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (!len || len >= sizeof(address.sun_path)) {
+		tell(reply_fd, "error EDESTADDRREQ\n");
+		close(fd);
+		return;
+	}
+	memcpy(address.sun_path, name, len);
+	if (name[0] == '@')
+		address.sun_path[0] = '\0';
+	for (char *bar = text; (bar = strchr(bar, '|'));)
+		*bar = '\n';
+	len += offsetof(struct sockaddr_un, sun_path);
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+		   (socklen_t)len) < 0)
+		tell(reply_fd, "error %s\n", strerrorname_np(errno));
+	else
+		tell(reply_fd, "ok\n");
+	close(fd);
+}
+
 static void run_command(struct victim *victim, char *line, int reply_fd)
 {
 	char *argument = strchr(line, ' ');
@@ -544,6 +580,16 @@ static void run_command(struct victim *victim, char *line, int reply_fd)
 			tell(STDOUT_FILENO,
 			     "line %d of many, long enough to fill a pipe in the end\n", i);
 		tell(reply_fd, "ok\n");
+	} else if (strcmp(line, "print") == 0) {
+		tell(STDOUT_FILENO, "%s", argument);
+		tell(reply_fd, "ok\n");
+	} else if (strcmp(line, "http") == 0) {
+		victim->http_status = (unsigned int)atoi(argument);
+		tell(reply_fd, "ok\n");
+	} else if (strcmp(line, "requests") == 0) {
+		tell(reply_fd, "ok %u\n", victim->requests);
+	} else if (strcmp(line, "notify") == 0) {
+		command_notify(argument, reply_fd);
 	} else {
 		tell(reply_fd, "error EINVAL\n");
 	}
@@ -731,7 +777,7 @@ static void serve_once(struct victim *victim, struct pollfd *fds)
 		if (place->kind == PLACE_UDP)
 			echo(place);
 		else
-			answer(&victim->options, place);
+			answer(victim, place);
 		if (victim->options.once && place->kind == PLACE_LISTEN)
 			end_now(0, 0);
 	}
@@ -796,7 +842,8 @@ static void parse_options(struct victim *victim, int argc, char **argv)
 		DIE,
 		CONNECT,
 		CONNECT_BEFORE,
-		AT_TERM
+		AT_TERM,
+		HTTP
 	};
 	const struct option table[] = {
 		{ "say", required_argument, NULL, SAY },
@@ -806,6 +853,7 @@ static void parse_options(struct victim *victim, int argc, char **argv)
 		{ "pids-file", required_argument, NULL, PIDS },
 		{ "file-at-term", required_argument, NULL, AT_TERM },
 		{ "uid", required_argument, NULL, UID },
+		{ "http", required_argument, NULL, HTTP },
 		{ "exit", required_argument, NULL, EXIT },
 		{ "die", required_argument, NULL, DIE },
 		{ "connect", required_argument, NULL, CONNECT },
@@ -860,6 +908,9 @@ static void parse_options(struct victim *victim, int argc, char **argv)
 			break;
 		case AT_TERM:
 			o->file_at_term = strdup(optarg);
+			break;
+		case HTTP:
+			victim->http_status = (unsigned int)atoi(optarg);
 			break;
 		case UID:
 			o->uid = atol(optarg);
@@ -926,6 +977,7 @@ int main(int argc, char **argv)
 
 	victim->control_fd = -1;
 	victim->signal_fd = -1;
+	victim->http_status = 200;
 	victim->argv = argv;
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		victim->peers[i].fd = -1;

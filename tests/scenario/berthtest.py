@@ -655,7 +655,7 @@ class World:
         result = self.berth("run", "-d", "--json", *arguments, **options)
         document = result.json
         if result.code == 0:
-            assert set(document) == {"version", "reused", "service"}, result
+            assert set(document) == {"version", "reused", "service", "services"}, result
             check_service(document["service"])
         return document
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 # scenario/realservers.py - unchanged programs with a hard-coded port 5000
-"""Each is a function of the world and of what it should say, and returns its command line."""
+"""Each is a function of the world and of what it should say, and returns its command line.
+
+JSON_SERVERS name their port and what they should say. WORK_SERVERS name their pid and worker as well, drain at SIGTERM,
+and have /busy and /slow (servers/work/README).
+"""
 
 import os
 
+import workservers
 from berthtest import SERVERS, need
 from conftest import build_once
 
@@ -58,3 +63,43 @@ JSON_SERVERS = {
     "c-that-probes-first": victim("--probe"),
     "c-that-binds-in-a-child": victim("--bind-in-child"),
 }
+
+
+def _work(name):
+    server = workservers.ALL[name]
+
+    def start(world, say):
+        need(*server.missing())
+        built = None
+        if server.command:
+            built = build_once(f"work-{name}", server.sources, server.command, cwd=server.cwd, env=server.env)
+        return server.argv(built, say)
+
+    return start
+
+
+WORK_SERVERS = {name: _work(name) for name in workservers.ALL}
+
+
+class Lives:
+    """servers/lives.py: @texts are the steps of its first life, its second and so on; the last one is repeated."""
+
+    def __init__(self, world, name, *texts):
+        self.world = world
+        self.folder = os.path.join(world.folder, f"lives-{name}")
+        os.mkdir(self.folder)
+        world.give(self.folder)
+        for number, text in enumerate(texts, 1):
+            world.write(f"{self.folder}/{number}", text)
+
+    @property
+    def argv(self):
+        return ["/usr/bin/python3", f"{SERVERS}/lives.py", self.folder]
+
+    def pids(self):
+        """Of all lives that have begun."""
+        try:
+            with open(f"{self.folder}/pids", encoding="ascii") as file:
+                return [int(line) for line in file.read().split()]
+        except FileNotFoundError:
+            return []

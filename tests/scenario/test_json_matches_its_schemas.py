@@ -50,6 +50,8 @@ def test_every_document_of_a_service_that_was_moved(world):
     assert again["error"]["service"]["ports"][0]["port"] == 5001
     for command in ("ls", "status", "restart"):
         validate(world.berth(command, "--json").json, "services")
+    for operands in (["web"], ["5001", "--for", "ready"]):
+        validate(world.berth("wait", "--json", *operands).json, "services")
     for command in ("port", "url"):
         validate(world.berth(command, "web", "--json").json, command)
     validate(world.berth("stop", "web", "--json").json, "services")
@@ -61,6 +63,38 @@ def test_every_document_of_a_service_that_was_moved(world):
     assert ended["ends"]
 
 
+def test_documents_of_workers_and_instances(world):
+    for kind, scaled in (("--workers", 1), ("--instances", 3)):
+        world.berth("run", "-d", "--name", "web", "--restart", "always", kind, "2", "--", *world.victim().argv(5000))
+        for command in (["ls"], ["status"], ["restart"], ["restart", "--rolling"], ["scale", "web=3"], ["wait", "web"]):
+            document = world.berth(*command, "--json").json
+            validate(document, "services")
+            assert document["services"][0]["restart_policy"] == "always"
+        assert len(document["services"]) == scaled
+        assert len(document["services"][0]["workers"]) == (3 if kind == "--workers" else 1)
+        stopped = world.berth("stop", "web", "--json").json
+        validate(stopped, "services")
+        validate(world.berth("wait", "web", "--for", "stopped", "--json").json, "services")
+
+
+def test_a_service_that_ended_comes_with_the_error(world):
+    victim = world.victim()
+    world.berth("run", "-d", "--name", "web", "--", *victim.argv(5000))
+    failed = world.berth("restart", "--json", "web", "--", "false", check=1).json
+    validate(failed, "error")
+    assert failed["error"]["code"] == "start-failed"
+
+
+def test_each_line_of_a_log_is_a_document(world):
+    world.berth("run", "-d", "--name", "web", "--port", "none", "--ready", "log ^up", "--", "sh", "-c",
+                "echo starting; echo odd >&2; echo up; exec sleep 600")
+    lines = [json.loads(line) for line in world.berth("logs", "--json", "web").out.splitlines()]
+    for line in lines:
+        validate(line, "log")
+    assert sorted((line["stream"], line["text"]) for line in lines) == [
+        ("stderr", "odd"), ("stdout", "starting"), ("stdout", "up")]
+
+
 def test_documents_without_a_service(world):
     validate(world.berth("ls", "--json").json, "services")
     validate(world.berth("history", "--json").json, "history")
@@ -70,7 +104,8 @@ def test_documents_without_a_service(world):
 
 @pytest.mark.parametrize("command", [["status", "nobody"], ["ls", "--bogus"], ["run", "true"],
                                      ["run", "-d", "--port", "5000", "--strict", "true"],
-                                     ["run", "-d", "false"]], ids=" ".join)
+                                     ["run", "-d", "false"], ["restart", "nobody"], ["scale", "nobody=2"], ["scale", "web=0"],
+                                     ["wait", "nobody", "--timeout", "1ms"]], ids=" ".join)
 def test_every_error_is_a_document(world, command):
     world.occupy(5000)
     result = world.berth(command[0], "--json", *command[1:], check=None)

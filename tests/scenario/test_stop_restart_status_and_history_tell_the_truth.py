@@ -151,7 +151,7 @@ def test_history_keeps_the_last_twenty_ends(world):
     document = world.berth("history", "--json").json
     ends = next(value for key, value in document.items() if isinstance(value, list))
     assert len(ends) == 20
-    codes = sorted(int(code) for code in re.findall(r'"code": ?(\d+)', json.dumps(ends)))
+    codes = sorted(end["exit"]["code"] for end in ends)
     assert codes == list(range(2, 22))
 
 

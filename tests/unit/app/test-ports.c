@@ -78,14 +78,14 @@ static void a_wish_is_one_row_that_holds_its_port(void **state)
 	wish(fixture, "5000");
 	assert_int_equal(lease(fixture), 0);
 	assert_int_equal(ports->count, 1);
-	assert_string_equal(ports->port[0].name, "main");
+	assert_string_equal(ports->port[0]->name, "main");
 	assert_int_equal(ports->steer[0].kind, BERTH_STEER_DECLARED);
 	assert_true(ports->steer[0].wished);
 	assert_false(ports->steer[0].remembered);
 	assert_int_equal(ports->steer[0].given, 5000);
 	assert_int_equal(berth_ports_asked(ports, 0), 5000);
-	assert_int_equal(ports->port[0].reason, BERTH_PORT_WISHED);
-	assert_int_equal(ports->port[0].refused.port, 0);
+	assert_int_equal(ports->port[0]->reason, BERTH_PORT_WISHED);
+	assert_int_equal(ports->port[0]->refused.port, 0);
 	assert_string_equal(berth_ports_url(ports, 0, url, sizeof(url)), "http://localhost:5000");
 	assert_false(is_free(fixture, 5000));
 	berth_ports_deinit(ports);
@@ -102,8 +102,8 @@ static void a_taken_wish_moves_and_says_what_it_did_not_get(void **state)
 	assert_int_equal(lease(fixture), 0);
 	assert_int_equal(ports->steer[0].given, 5001);
 	assert_int_equal(berth_ports_asked(ports, 0), 5000);
-	assert_int_equal(ports->port[0].reason, BERTH_PORT_TAKEN);
-	assert_int_equal(ports->port[0].refused.port, 5000);
+	assert_int_equal(ports->port[0]->reason, BERTH_PORT_TAKEN);
+	assert_int_equal(ports->port[0]->refused.port, 5000);
 	assert_true(thief >= 0);
 }
 
@@ -122,7 +122,7 @@ static void without_a_wish_there_is_a_row_that_waits(void **state)
 	/* It is filled by the first bind(). */
 	assert_int_equal(berth_ports_lease_one(ports, 0, 6000, false, &fixture->err), 0);
 	assert_int_equal(ports->steer[0].given, 6000);
-	assert_int_equal(ports->port[0].reason, BERTH_PORT_WISHED);
+	assert_int_equal(ports->port[0]->reason, BERTH_PORT_WISHED);
 	assert_false(is_free(fixture, 6000));
 }
 
@@ -133,7 +133,7 @@ static void no_port_is_no_row(void **state)
 	wish(fixture, "none");
 	assert_int_equal(lease(fixture), 0);
 	assert_int_equal(fixture->ports.count, 0);
-	assert_false(berth_ports_is_ready(&fixture->ports));
+	assert_false(berth_ports_is_ready(&fixture->ports, 0));
 }
 
 static void what_was_bound_last_time_is_leased_before_the_start(void **state)
@@ -194,11 +194,11 @@ static void in_a_bind_the_number_or_the_next_is_taken(void **state)
 	assert_int_equal(berth_ports_lease_one(ports, (size_t)extra, 6000, false, &fixture->err),
 			 0);
 	assert_int_equal(ports->steer[extra].given, 6001);
-	assert_int_equal(ports->port[extra].reason, BERTH_PORT_EXTRA);
-	assert_int_equal(ports->port[extra].refused.port, 6000);
+	assert_int_equal(ports->port[extra]->reason, BERTH_PORT_EXTRA);
+	assert_int_equal(ports->port[extra]->refused.port, 6000);
 	assert_int_equal(berth_ports_lease_one(ports, (size_t)tool, 9229, true, &fixture->err), 0);
 	assert_int_equal(ports->steer[tool].given, 9230);
-	assert_int_equal(ports->port[tool].reason, BERTH_PORT_TOOL);
+	assert_int_equal(ports->port[tool]->reason, BERTH_PORT_TOOL);
 	assert_true(thief >= 0 && debugger >= 0);
 }
 
@@ -221,15 +221,15 @@ static void declared_rows_never_move(void **state)
 	assert_int_equal(berth_ports_lease_more(ports, &more, "web", &fixture->err), 0);
 
 	assert_int_equal(ports->count, 3);
-	assert_string_equal(ports->port[1].name, "web");
+	assert_string_equal(ports->port[1]->name, "web");
 	assert_int_equal(ports->steer[1].given, 7000);
-	assert_string_equal(ports->port[2].name, "extra-6000");
+	assert_string_equal(ports->port[2]->name, "extra-6000");
 	assert_int_equal(ports->steer[2].given, 6000);
 	assert_int_equal(berth_ports_add(ports, BERTH_STEER_TOOL, "tool-9229", 9229), 3);
 	berth_ports_drop(ports, 2);
 	assert_int_equal(ports->count, 3);
-	assert_string_equal(ports->port[1].name, "web");
-	assert_string_equal(ports->port[2].name, "tool-9229");
+	assert_string_equal(ports->port[1]->name, "web");
+	assert_string_equal(ports->port[2]->name, "tool-9229");
 	assert_false(is_free(fixture, 7000));
 	assert_true(is_free(fixture, 6000));
 }
@@ -271,33 +271,56 @@ static void ready_is_when_all_declared_ports_listen(void **state)
 	wish(fixture, "dns=5353/udp");
 	assert_int_equal(lease(fixture), 0);
 	assert_int_equal(berth_ports_add(ports, BERTH_STEER_EXTRA, "extra-6000", 6000), 3);
-	assert_false(berth_ports_is_ready(ports));
-	http = berth_ports_add_user(ports, 0, 100);
+	assert_false(berth_ports_is_ready(ports, 0));
+	http = berth_ports_add_user(ports, 0, 100, 7);
 	http->listening = true;
-	assert_true(berth_ports_is_listening(ports, 0));
-	assert_false(berth_ports_is_ready(ports));
-	assert_int_equal(berth_ports_find_inode(ports, 100, &found), 0);
+	assert_true(berth_ports_is_listening(ports, 0, 0));
+	assert_true(berth_ports_is_listening(ports, 0, 7));
+	assert_false(berth_ports_is_listening(ports, 0, 8));
+	assert_false(berth_ports_is_ready(ports, 0));
+	assert_int_equal(berth_ports_find_inode(ports, 100, 0, &found), 0);
 	assert_ptr_equal(found, http);
-	assert_int_equal(berth_ports_find_inode(ports, 101, &found), -1);
-	assert_int_equal(berth_ports_find_inode(ports, 0, NULL), -1);
+	assert_int_equal(berth_ports_find_inode(ports, 100, 7, NULL), 0);
+	assert_int_equal(berth_ports_find_inode(ports, 100, 8, NULL), -1);
+	assert_int_equal(berth_ports_find_inode(ports, 101, 0, &found), -1);
+	assert_int_equal(berth_ports_find_inode(ports, 0, 0, NULL), -1);
 	/* neither UDP nor an extra port is waited for */
-	ports->port[1].passed = true;
-	assert_true(berth_ports_is_ready(ports));
+	ports->port[1]->passed = true;
+	assert_true(berth_ports_is_ready(ports, 0));
+	assert_true(berth_ports_is_ready(ports, 7));
+	assert_false(berth_ports_is_ready(ports, 8));
 	http->inode = 0;
-	assert_false(berth_ports_is_ready(ports));
+	assert_false(berth_ports_is_ready(ports, 0));
 }
 
-static void a_port_has_so_many_sockets_and_no_more(void **state)
+static void a_port_has_users_by_socket_and_worker(void **state)
 {
 	struct fixture *fixture = *state;
 	struct berth_ports *ports = &fixture->ports;
 
 	assert_int_equal(lease(fixture), 0);
-	for (uint64_t inode = 1; inode <= BERTH_LEASE_OWNERS_MAX; inode++)
-		assert_non_null(berth_ports_add_user(ports, 0, inode));
-	assert_null(berth_ports_add_user(ports, 0, 100));
+	assert_false(berth_ports_has_users(ports, 0));
+	for (uint64_t inode = 1; inode <= 40; inode++)
+		for (unsigned int worker = 1; worker <= 3; worker++)
+			assert_non_null(berth_ports_add_user(ports, 0, inode, worker));
+	assert_true(berth_ports_has_users(ports, 0));
 	/* the same once more */
-	assert_ptr_equal(berth_ports_add_user(ports, 0, 3), &ports->port[0].users[2]);
+	assert_ptr_equal(berth_ports_add_user(ports, 0, 3, 2), &ports->port[0]->users[7]);
+	/* a place that is free is taken */
+	ports->port[0]->users[5].inode = 0;
+	assert_ptr_equal(berth_ports_add_user(ports, 0, 99, 1), &ports->port[0]->users[5]);
+}
+
+static void a_port_has_so_many_users_and_no_more(void **state)
+{
+	struct fixture *fixture = *state;
+	struct berth_ports *ports = &fixture->ports;
+	uint64_t inode = 1;
+
+	assert_int_equal(lease(fixture), 0);
+	while (inode < 100000 && berth_ports_add_user(ports, 0, inode, 1))
+		inode++;
+	assert_int_equal(inode, 4096 + 1);
 }
 
 static void numbers_that_people_know_have_their_scheme(void **state)
@@ -350,7 +373,8 @@ int main(void)
 		HAS_PORTS(a_wish_that_is_known_already_adds_nothing),
 		HAS_PORTS(there_are_so_many_rows_and_no_more),
 		HAS_PORTS(ready_is_when_all_declared_ports_listen),
-		HAS_PORTS(a_port_has_so_many_sockets_and_no_more),
+		HAS_PORTS(a_port_has_users_by_socket_and_worker),
+		HAS_PORTS(a_port_has_so_many_users_and_no_more),
 		HAS_PORTS(numbers_that_people_know_have_their_scheme),
 	};
 	const struct CMUnitTest skipped[] = {

@@ -47,7 +47,8 @@ static void assert_row(const struct berth_cmd *cmd, const struct berth_opt *opt)
 	assert_int_equal(strspn(opt->long_name, "abcdefghijklmnopqrstuvwxyz0123456789-"),
 			 strlen(opt->long_name));
 	assert_int_equal(opt->argument == NULL, takes_none);
-	assert_int_equal(opt->kind == BERTH_OPT_CHOICE, opt->words != NULL);
+	assert_int_equal(opt->kind == BERTH_OPT_CHOICE || opt->complete == BERTH_COMPLETE_WORDS,
+			 opt->words != NULL);
 	assert_true(!opt->help || !strchr(opt->help, '\n'));
 	assert_true(opt->complete != BERTH_COMPLETE_COLUMN || cmd->columns);
 	/* Each name means one thing. */
@@ -122,8 +123,10 @@ static void unknown_words_get_the_right_one(void **state)
 		  "'berth stop SERVICE' ends a service and all it started" },
 		{ "start", "there is no command 'start'",
 		  "'berth run -d COMMAND' starts a service in the background" },
-		{ "logs", "there is no command 'logs'",
-		  "'berth history SERVICE' has the last lines of what ended" },
+		{ "reload", "there is no command 'reload'",
+		  "'berth restart --rolling SERVICE' restarts it one after the other" },
+		{ "await", "there is no command 'await'",
+		  "'berth wait SERVICE' returns when it is ready" },
 		{ "who", "there is no command 'who'",
 		  "'berth ls' has the ports of what berth started" },
 		{ "restart-all", "there is no command 'restart-all'",

@@ -68,12 +68,14 @@ static const struct berth_cmd all[] = {
 	  .words = topics },
 	{ .name = "completion", .summary = "s", .max = -1, .command_rest = true,
 	  .complete = BERTH_COMPLETE_WORDS, .words = shells },
+	{ .name = "restart", .summary = "s", .max = -1, .command_last = true,
+	  .complete = BERTH_COMPLETE_SERVICE },
 	{ .name = "internal", .summary = "s", .hidden = true },
 };
 /* clang-format on */
 
-static const struct berth_cmd *const cmds[] = { &all[0], &all[1], &all[2], &all[3],
-						&all[4], &all[5], &all[6], NULL };
+static const struct berth_cmd *const cmds[] = { &all[0], &all[1], &all[2], &all[3], &all[4],
+						&all[5], &all[6], &all[7], NULL };
 
 static const struct berth_cmd *find(const char *word)
 {
@@ -122,8 +124,8 @@ static const struct {
 	size_t foreign;
 } cases[] = {
 	/* the command */
-	{ { "" }, "run ls stop port help completion" },
-	{ { NULL }, "run ls stop port help completion" },
+	{ { "" }, "run ls stop port help completion restart" },
+	{ { NULL }, "run ls stop port help completion restart" },
 	{ { "st" }, "stop" },
 	{ { "int" }, "" },
 	{ { "-C", "/tmp", "st" }, "stop" },
@@ -166,7 +168,7 @@ static const struct {
 	{ { "port", "w" }, "web" },
 	{ { "port", "web", "" }, "" },
 	{ { "ls", "" }, "" },
-	{ { "help", "" }, "run ls stop port help completion agents" },
+	{ { "help", "" }, "run ls stop port help completion restart agents" },
 	{ { "help", "a" }, "agents" },
 	{ { "completion", "" }, "bash zsh" },
 	/* foreign commands */
@@ -177,6 +179,9 @@ static const struct {
 	{ { "run", "npm", "--st" }, "", BERTH_COMPLETE_FOREIGN, 1 },
 	{ { "run", "--", "npm", "run", "" }, "", BERTH_COMPLETE_FOREIGN, 2 },
 	{ { "-v", "run", "npm", "run", "" }, "", BERTH_COMPLETE_FOREIGN, 2 },
+	{ { "restart", "w" }, "web" },
+	{ { "restart", "web", "--", "" }, "", BERTH_COMPLETE_FOREIGN, 3 },
+	{ { "restart", "web", "--", "node", "--js" }, "", BERTH_COMPLETE_FOREIGN, 3 },
 };
 
 static void each_place_offers_what_fits(void **state)

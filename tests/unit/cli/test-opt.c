@@ -2,6 +2,7 @@
 /* unit/cli/test-opt.c - command lines in, structs and messages out */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,9 @@ struct args {
 	struct berth_opt_list ports;
 	enum whose free;
 	int fd;
+	int signal;
+	int64_t size;
+	struct berth_value_limit limit;
 	bool secret;
 };
 
@@ -54,6 +58,11 @@ static const struct berth_opt opts[] = {
 	{ 0, "free", "WHOSE", BERTH_AT(CHOICE, struct args, free), "h", .words = whose_words,
 	  .base = WHOSE_OWN, .bare = "own" },
 	{ 0, "status-fd", "FD", BERTH_AT(FD, struct args, fd), "h" },
+	{ 0, "signal", "SIGNAL", BERTH_AT(SIGNAL, struct args, signal), "h" },
+	{ 0, "size", "SIZE", BERTH_AT(SIZE, struct args, size), "h", .preset = "10M", .min = 4096,
+	  .max = 1 << 30 },
+	{ 0, "limit", "N/TIME", BERTH_AT(LIMIT, struct args, limit), "h", .preset = "5/10s",
+	  .max = 32 },
 	{ 0, "secret", NULL, BERTH_AT(FLAG, struct args, secret), NULL },
 	{ 0 },
 };
@@ -156,6 +165,53 @@ static void each_kind_lands_in_its_member(void **state)
 	assert_int_equal(p.common.verbose, 2);
 	assert_true(p.common.json);
 	forget(&p);
+}
+
+static void signals_sizes_and_limits_land_in_theirs(void **state)
+{
+	struct parsed p;
+
+	parse(&p, &stop, WORDS("--signal=INT", "--size", "64k", "--limit=3/1m", "x"));
+	assert_int_equal(p.r, 0);
+	assert_int_equal(p.args.signal, SIGINT);
+	assert_int_equal(p.args.size, 65536);
+	assert_int_equal(p.args.limit.count, 3);
+	assert_int_equal(p.args.limit.ms, 60000);
+	forget(&p);
+
+	parse(&p, &stop, WORDS("--limit=none", "x"));
+	assert_int_equal(p.r, 0);
+	assert_int_equal(p.args.signal, 0);
+	assert_int_equal(p.args.size, 10 << 20);
+	assert_int_equal(p.args.limit.count, 0);
+	forget(&p);
+}
+
+static void it_is_known_what_stood_before_the_dashes(void **state)
+{
+	static const struct {
+		const char *line[MAX_WORDS];
+		size_t before, count;
+	} cases[] = {
+		{ { "a" }, 1, 1 },
+		{ { "a", "b" }, 2, 2 },
+		{ { "a", "--", "b", "-d" }, 1, 3 },
+		{ { "a", "-d", "b", "--", "--", "c" }, 2, 4 },
+		{ { "--", "a" }, 0, 1 },
+		{ { "a", "--" }, 1, 1 },
+	};
+	struct berth_cmd any = stop;
+
+	any.max = -1;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
+		struct parsed p;
+
+		parse(&p, &any, cases[i].line);
+		assert_int_equal(p.r, 0);
+		assert_int_equal(p.operands.before_dashes, cases[i].before);
+		assert_int_equal(p.operands.count, cases[i].count);
+		forget(&p);
+	}
 }
 
 static void what_is_not_given_has_its_preset(void **state)
@@ -300,6 +356,25 @@ static void a_wrong_line_says_what_and_what_to_do(void **state)
 		  { "--status-fd=-1" },
 		  "--status-fd: '-1' is not the number of a file descriptor",
 		  "" },
+		{ &stop,
+		  { "--signal=TEMR" },
+		  "--signal: 'TEMR' is not a signal (TERM, SIGINT, 15)",
+		  "did you mean 'TERM'?" },
+		{ &stop, { "--size=9Q" }, "--size: '9Q' is not a size (10M, 512k, 65536)", "" },
+		{ &stop, { "--size=1k" }, "--size: '1k' is too small, at least 4K", "" },
+		{ &stop, { "--size=2G" }, "--size: '2G' is too large, at most 1G", "" },
+		{ &stop,
+		  { "--size=99999999999G" },
+		  "--size: '99999999999G' is too large, at most 1G",
+		  "" },
+		{ &stop,
+		  { "--limit=5" },
+		  "--limit: '5' is not NUMBER/TIME (5/10s), nor \"none\"",
+		  "" },
+		{ &stop,
+		  { "--limit=33/1s" },
+		  "--limit: '33/1s' is not a limit of 1 to 32 in a time above 0, nor \"none\"",
+		  "" },
 		{ &stop, { "--name=" }, "--name: NAME is empty", "" },
 		{ &stop, { "--file=" }, "--file: FILE is empty", "" },
 		{ &stop, { "-p", "" }, "-p: PORT is empty", "" },
@@ -428,6 +503,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_may_be_joined_or_the_next_word),
 		cmocka_unit_test(each_kind_lands_in_its_member),
+		cmocka_unit_test(signals_sizes_and_limits_land_in_theirs),
+		cmocka_unit_test(it_is_known_what_stood_before_the_dashes),
 		cmocka_unit_test(what_is_not_given_has_its_preset),
 		cmocka_unit_test(an_optional_value_comes_only_with_an_equals_sign),
 		cmocka_unit_test(the_last_of_two_values_counts),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -441,6 +442,49 @@ static void a_program_ends_with_its_parent_where_that_was_asked(void **state)
 	close(in[1]);
 }
 
+/* Docker's profile. In a process of its own: a filter stays. */
+static void where_there_is_no_clone3_all_goes_without_it(void **state)
+{
+	static const int answers[] = { ENOSYS, EPERM };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * BERTH_ARRAY_SIZE(answers); i++) {
+		pid = fork();
+		if (pid == 0) {
+			scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+			struct berth_child_spec spec = spec_of(SHELL("exit 7"));
+			struct berth_child_end end = { 0 };
+			enum berth_child_stage stage;
+			struct berth_child child;
+			siginfo_t info = { 0 };
+
+			spec.keep = i % 2;
+			if (!ctx ||
+			    seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)answers[i / 2]),
+					     SCMP_SYS(clone3), 0) ||
+			    seccomp_load(ctx) || berth_child_start(&spec, &child, &stage) < 0)
+				_exit(1);
+			if (berth_child_signal(child.pidfd, 0) < 0 ||
+			    waitid(P_PIDFD, (id_t)(spec.keep ? child.keeper.pidfd : child.pidfd),
+				   &info, WEXITED) < 0)
+				_exit(2);
+			end = berth_child_end_of(&info);
+			if (spec.keep &&
+			    berth_child_keeper_next(&child, &end, &status) != BERTH_CHILD_ENDED)
+				_exit(3);
+			spec.cgroup_fd = 999; /* there is no other way into one */
+			_exit(berth_child_start(&spec, &child, &stage) == -answers[i / 2]
+				      ? berth_child_end_exit(&end)
+				      : 4);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 7);
+	}
+}
+
 static void an_end_reads_as_a_shell_would_say_it(void **state)
 {
 	static const struct {
@@ -554,6 +598,7 @@ int main(void)
 		cmocka_unit_test(a_start_that_fails_says_where_and_leaves_nothing),
 		cmocka_unit_test(a_filter_comes_with_its_descriptor_and_ends_with_the_program),
 		cmocka_unit_test(a_program_ends_with_its_parent_where_that_was_asked),
+		cmocka_unit_test(where_there_is_no_clone3_all_goes_without_it),
 		cmocka_unit_test(an_end_reads_as_a_shell_would_say_it),
 		cmocka_unit_test(children_are_reaped_one_by_one),
 		cmocka_unit_test(a_signal_goes_to_whom_the_descriptor_means),

@@ -65,6 +65,7 @@ static void any_name_is_read_from_stat(void **state)
 		assert_int_equal(stat.session, 99);
 		assert_int_equal(stat.threads, 2);
 		assert_int_equal(stat.state, 'S');
+		assert_false(stat.exiting);
 	}
 }
 
@@ -117,6 +118,7 @@ static void a_process_that_ends_may_have_lost_its_group(void **state)
 	assert_int_equal(stat.pgrp, -1);
 	assert_int_equal(stat.session, -1);
 	assert_int_equal(stat.id.start_ticks, 31);
+	assert_true(stat.exiting);
 }
 
 /*

@@ -252,12 +252,18 @@ static void one_child_is_told_from_none_and_two(void **state)
 	}
 	assert_true(berth_tree_has_one_child(a.pids[0]));
 	assert_false(berth_tree_has_one_child(a.pids[1]));
+	assert_true(berth_tree_has_child_but(NULL));
 	b = start_line();
 	assert_false(berth_tree_has_one_child(a.pids[0]));
+	assert_true(berth_tree_has_child_but((pid_t[]){ a.pids[0], 0 }));
+	assert_true(berth_tree_has_child_but((pid_t[]){ b.pids[0], a.pids[1], 0 }));
+	assert_false(berth_tree_has_child_but((pid_t[]){ b.pids[0], a.pids[0], 0 }));
 	end_line(&a);
 	assert_true(berth_tree_has_one_child(b.pids[0]));
+	assert_false(berth_tree_has_child_but((pid_t[]){ b.pids[0], 0 }));
 	end_line(&b);
 	assert_false(berth_tree_has_one_child(b.pids[0]));
+	assert_false(berth_tree_has_child_but(NULL));
 }
 
 static void a_signal_needs_the_start_time_too(void **state)

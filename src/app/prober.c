@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app/prober.c - carry out one probe, tcp or http, in the supervisor's loop
+ *
+ * The supervisor answers the service's system calls: it must stay small and never wait. So this
+ * asks for a status line over plain HTTP/1.1 and nothing more, which needs no HTTP library (one that
+ * never blocks would weigh more than the supervisor). No TLS; redirects are success, not followed.
+ *
+ * Whose answer is it? Others can stand on the same number: on another address, on one interface,
+ * in the same SO_REUSEPORT group. So the listening sockets which could have answered are asked of
+ * the kernel, before the connection and once it stands, and all of them must be the service's own. A
+ * foreign one would have to come after the first look and be gone before the second. "Could have
+ * answered" follows the kernel's lookup (inet_lookup_listener()): one on the very address before
+ * one on all addresses.
+ *
+ * And it never leaves this machine: our end is bound to the address that we connect to, which only
+ * an own address allows. (A service can listen on a foreign one by IP_FREEBIND.)
+ *
+ * Order: CONNECTING -> SENDING -> ANSWERING -> LINGERING (http), CONNECTING -> LINGERING (tcp). The
+ * result is told before LINGERING: closing at once, with bytes unread or still to come, would be a
+ * reset for the service, an error in its log at each probe. What goes wrong at once is told by the
+ * next turn of the loop too: a socket that is not connected is ready (EPOLLHUP).
+ */
+#include "app/prober.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/str.h"
+#include "os/sockdiag.h"
+
+enum {
+	ANSWER_MAX = 4096, /* of it the status line is looked for in this */
+	LINGER_MAX = 1 << 20, /* bytes of a body that are thrown away before we close after all */
+	WHY_SIZE = 192,
+};
+
+enum phase {
+	CONNECTING,
+	SENDING,
+	ANSWERING,
+	LINGERING,
+};
+
+struct berth_prober_call {
+	struct berth_prober *prober;
+	struct berth_loop *loop;
+	struct berth_loop_source source;
+	int fd; /* owned */
+	enum phase phase;
+	void (*fn)(struct berth_prober *prober, bool ok, const char *why, void *arg);
+	void *arg;
+	int64_t timeout_ms;
+	struct berth_addr target;
+	char early[WHY_SIZE]; /* why it came to nothing before it began; "" else */
+	char *request; /* owned; NULL: tcp */
+	size_t request_len, sent;
+	size_t lingered;
+	size_t answer_len;
+	char answer[ANSWER_MAX];
+	size_t count;
+	uint64_t inodes[]; /* the service's own */
+};
+
+static void free_call(struct berth_prober_call *call)
+{
+	call->prober->call = NULL;
+	berth_loop_remove(call->loop, &call->source);
+	berth_fd_close(&call->fd);
+	free(call->request);
+	free(call);
+}
+
+void berth_prober_cancel(struct berth_prober *prober)
+{
+	if (prober->call)
+		free_call(prober->call);
+}
+
+/* The end of it, whose owner may be gone when this returns. */
+static void tell(struct berth_prober_call *call, bool ok, const char *why, bool linger)
+{
+	void (*fn)(struct berth_prober * prober, bool ok, const char *why, void *arg) = call->fn;
+	struct berth_prober *prober = call->prober;
+	void *arg = call->arg;
+
+	if (!linger || berth_loop_change(call->loop, &call->source, EPOLLIN) < 0)
+		free_call(call);
+	else
+		call->phase = LINGERING;
+	fn(prober, ok, why, arg);
+}
+
+static void BERTH_PRINTF(2, 3) fail(struct berth_prober_call *call, const char *fmt, ...)
+{
+	char why[WHY_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	tell(call, false, why, false);
+}
+
+/* ::ffff:127.0.0.1 is 127.0.0.1: the same socket gets what is sent there. */
+static struct berth_addr unmapped(const struct berth_addr *addr)
+{
+	struct berth_addr v4;
+
+	if (!berth_addr_is_v4mapped(addr))
+		return *addr;
+	v4 = berth_addr_any(AF_INET, berth_addr_port(addr));
+	memcpy(&v4.in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
+	return v4;
+}
+
+/*
+ * Address alone, whatever the scope: taking one for the same too often only makes us the more
+ * careful.
+ */
+static bool is_same_host(const struct berth_addr *local, const struct berth_addr *target)
+{
+	struct berth_addr v4;
+
+	if (target->sa.sa_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&local->in6.sin6_addr, &target->in6.sin6_addr);
+	v4 = unmapped(local);
+	return v4.sa.sa_family == AF_INET && v4.in.sin_addr.s_addr == target->in.sin_addr.s_addr;
+}
+
+/*
+ * How far in front @entry stands for connections to @target; 0: it gets none of them. Whether it is
+ * bound to an interface is not asked: such a one could be in front of ours.
+ */
+static unsigned int rank_of(const struct berth_sockdiag_entry *entry,
+			    const struct berth_addr *target)
+{
+	const struct berth_addr *local = &entry->local;
+	bool v6 = local->sa.sa_family == AF_INET6;
+
+	if (target->sa.sa_family == AF_INET6 && (!v6 || berth_addr_is_v4mapped(local)))
+		return 0;
+	if (is_same_host(local, target))
+		return 2;
+	if (!berth_addr_is_any(local))
+		return 0;
+	return target->sa.sa_family == AF_INET && v6 && entry->v6only ? 0 : 1;
+}
+
+struct look {
+	const struct berth_prober_call *call;
+	unsigned int rank; /* of those in front, who alone get connections */
+	bool own, foreign; /* among them */
+};
+
+static int on_listener(const struct berth_sockdiag_entry *entry, void *arg)
+{
+	struct look *look = arg;
+	const struct berth_prober_call *call = look->call;
+	unsigned int rank = rank_of(entry, &call->target);
+	bool own = false;
+
+	if (!rank || rank < look->rank)
+		return 0;
+	if (rank > look->rank)
+		*look = (struct look){ .call = call, .rank = rank };
+	for (size_t i = 0; i < call->count && !own; i++)
+		own = entry->inode == call->inodes[i];
+	look->own |= own;
+	look->foreign |= !own;
+	return 0;
+}
+
+/* Do connections to the target reach the service and nobody else? Else why not. */
+static bool is_own_answer(const struct berth_prober_call *call, char why[WHY_SIZE])
+{
+	uint16_t port = berth_addr_port(&call->target);
+	struct berth_sockdiag_query query = {
+		.family = call->target.sa.sa_family == AF_INET6 ? AF_INET6 : AF_UNSPEC,
+		.protocol = IPPROTO_TCP,
+		.states = BERTH_SOCKDIAG_LISTEN,
+		.port_lo = port,
+		.port_hi = port,
+	};
+	struct look look = { .call = call };
+	char where[BERTH_ADDR_STRLEN];
+	int r = berth_sockdiag_each(&query, on_listener, &look);
+
+	berth_addr_format(&call->target, where);
+	if (r < 0)
+		snprintf(why, WHY_SIZE, "cannot tell who listens on %s: %s", where, strerror(-r));
+	else if (look.foreign)
+		snprintf(why, WHY_SIZE, "another program answers on %s", where);
+	else if (!look.own)
+		snprintf(why, WHY_SIZE, "it does not listen on %s", where);
+	return r == 0 && look.own && !look.foreign;
+}
+
+/* Redirects count: somebody is there who knows where to send us (as Kubernetes has it). */
+static bool is_success(unsigned int status)
+{
+	return status >= 200 && status < 400;
+}
+
+/* "HTTP/1.1 200 OK", up to the line's end, which is not there yet: -EAGAIN. */
+static int parse_line(const char *text, size_t len, unsigned int *ret_status, size_t *ret_len)
+{
+	static const char prefix[] = "HTTP/1.";
+	size_t prefix_len = sizeof(prefix) - 1;
+	const char *end;
+
+	if (memcmp(text, prefix, len < prefix_len ? len : prefix_len) != 0)
+		return -EPROTO;
+	end = memchr(text, '\n', len);
+	if (!end)
+		return -EAGAIN;
+	*ret_len = (size_t)(end - text) + 1;
+	text += prefix_len;
+	/* One digit, a blank, three digits, and then a blank or the end. */
+	if (end - text < 5 || !isdigit((unsigned char)text[0]) || text[1] != ' ' || text[2] < '1' ||
+	    text[2] > '9' || !isdigit((unsigned char)text[3]) || !isdigit((unsigned char)text[4]) ||
+	    (text[5] != ' ' && text[5] != '\r' && text[5] != '\n'))
+		return -EPROTO;
+	*ret_status = (unsigned int)((text[2] - '0') * 100 + (text[3] - '0') * 10 + text[4] - '0');
+	return 0;
+}
+
+/* Bytes up to the empty line and with it; 0: it has not come yet. */
+static size_t find_header_end(const char *text, size_t len)
+{
+	size_t pos = 0;
+
+	while (pos < len) {
+		const char *end = memchr(text + pos, '\n', len - pos);
+		size_t line_len = end ? (size_t)(end - text) - pos : 0;
+
+		if (!end)
+			return 0;
+		if (line_len == 0 || (line_len == 1 && text[pos] == '\r'))
+			return (size_t)(end - text) + 1;
+		pos += line_len + 1;
+	}
+	return 0;
+}
+
+int berth_prober_parse_status(const char *text, size_t len, unsigned int *ret_status)
+{
+	for (;;) {
+		unsigned int status = 0;
+		size_t line_len = 0, rest_len;
+		int r;
+
+		if (!len)
+			return -EAGAIN;
+		r = parse_line(text, len, &status, &line_len);
+		if (r < 0)
+			return r;
+		/* 101 ends HTTP on this connection; after all others below 200 the answer comes. */
+		if (status >= 200 || status == 101) {
+			*ret_status = status;
+			return 0;
+		}
+		rest_len = find_header_end(text + line_len, len - line_len);
+		if (!rest_len)
+			return -EAGAIN;
+		text += line_len + rest_len;
+		len -= line_len + rest_len;
+	}
+}
+
+static void on_connected(struct berth_prober_call *call)
+{
+	char why[WHY_SIZE];
+	int error;
+
+	if (call->early[0]) {
+		fail(call, "%s", call->early);
+		return;
+	}
+	error = berth_sock_get(call->fd, SOL_SOCKET, SO_ERROR);
+	if (error) {
+		fail(call, "cannot connect: %s", strerror(error < 0 ? -error : error));
+		return;
+	}
+	if (!is_own_answer(call, why)) {
+		fail(call, "%s", why);
+		return;
+	}
+	if (call->request) {
+		call->phase = SENDING; /* it is writable: the next turn sends */
+		return;
+	}
+	shutdown(call->fd, SHUT_WR);
+	tell(call, true, "connected", true);
+}
+
+static void send_request(struct berth_prober_call *call)
+{
+	ssize_t n = send(call->fd, call->request + call->sent, call->request_len - call->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fail(call, "cannot ask: %s", strerror(errno));
+		return;
+	}
+	call->sent += (size_t)n;
+	if (call->sent < call->request_len)
+		return;
+	call->phase = ANSWERING;
+	r = berth_loop_change(call->loop, &call->source, EPOLLIN);
+	if (r < 0)
+		fail(call, "cannot wait for the answer: %s", strerror(-r));
+}
+
+static void take_answer(struct berth_prober_call *call)
+{
+	unsigned int status = 0;
+	char why[WHY_SIZE];
+	ssize_t n;
+	int r;
+
+	n = recv(call->fd, call->answer + call->answer_len, ANSWER_MAX - call->answer_len,
+		 MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fail(call, "no answer: %s", strerror(errno));
+		return;
+	}
+	if (n == 0) {
+		fail(call, "it closes the connection without an answer");
+		return;
+	}
+	call->answer_len += (size_t)n;
+	r = berth_prober_parse_status(call->answer, call->answer_len, &status);
+	if (r == -EAGAIN && call->answer_len < ANSWER_MAX)
+		return;
+	if (r < 0) {
+		fail(call, "the answer is not HTTP");
+		return;
+	}
+	snprintf(why, sizeof(why), "HTTP %u", status);
+	tell(call, is_success(status), why, true);
+}
+
+static void throw_away(struct berth_prober_call *call)
+{
+	/* Of TCP: read, but copied nowhere (tcp(7)). */
+	ssize_t n = recv(call->fd, NULL, LINGER_MAX, MSG_TRUNC | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		call->lingered += (size_t)n;
+		if (call->lingered < LINGER_MAX)
+			return;
+	}
+	free_call(call);
+}
+
+static void on_event(struct berth_loop_source *source, uint32_t events)
+{
+	struct berth_prober_call *call =
+		berth_container_of(source, struct berth_prober_call, source);
+
+	switch (call->phase) {
+	case CONNECTING:
+		on_connected(call);
+		break;
+	case SENDING:
+		send_request(call);
+		break;
+	case ANSWERING:
+		take_answer(call);
+		break;
+	case LINGERING:
+		throw_away(call);
+		break;
+	}
+}
+
+/* What reaches a socket that listens on @addr, if it is not the address itself. */
+static struct berth_addr reach(const struct berth_addr *addr)
+{
+	struct berth_addr v4 = unmapped(addr);
+
+	if (berth_addr_is_any(&v4))
+		return berth_addr_loopback(v4.sa.sa_family, berth_addr_port(&v4));
+	return v4;
+}
+
+bool berth_prober_target(const struct berth_prober_listener *listeners, size_t count,
+			 struct berth_addr *ret_target)
+{
+	unsigned int best = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct berth_addr addr = reach(&listeners[i].addr);
+		struct berth_addr loopback =
+			berth_addr_loopback(addr.sa.sa_family, berth_addr_port(&addr));
+		unsigned int rank = 1;
+
+		if (berth_addr_equal(&addr, &loopback))
+			rank = addr.sa.sa_family == AF_INET ? 3 : 2;
+		if (rank <= best)
+			continue;
+		best = rank;
+		*ret_target = addr;
+	}
+	return best;
+}
+
+static int make_request(struct berth_prober_call *call, const char *path)
+{
+	int n = asprintf(&call->request,
+			 "GET %s HTTP/1.1\r\n"
+			 "Host: localhost:%u\r\n"
+			 "User-Agent: berth/" BERTH_VERSION "\r\n"
+			 "Accept: */*\r\n"
+			 "Connection: close\r\n"
+			 "\r\n",
+			 path, berth_addr_port(&call->target));
+
+	if (n < 0) {
+		call->request = NULL;
+		return -ENOMEM;
+	}
+	call->request_len = (size_t)n;
+	return 0;
+}
+
+/*
+ * 0: under way, or early says why it never will be; -errno: that is our affair, not the service's.
+ */
+static int connect_to_target(struct berth_prober_call *call)
+{
+	const struct berth_addr *target = &call->target;
+	struct berth_addr own = *target;
+	char where[BERTH_ADDR_STRLEN];
+	int r;
+
+	if (!is_own_answer(call, call->early))
+		return 0;
+	/*
+	 * The number of our end is chosen by connect(): a bind() would keep it from everybody
+	 * else. On IPv6 it is the same option of the same level.
+	 */
+	r = berth_sock_set(call->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	if (r < 0)
+		return r;
+	berth_addr_set_port(&own, 0);
+	r = berth_sock_bind(call->fd, &own);
+	if (r == -EADDRNOTAVAIL) {
+		snprintf(call->early, sizeof(call->early), "%s is no address of this machine",
+			 berth_addr_format_host(target, where));
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (connect(call->fd, &target->sa, target->len) == 0 || errno == EINPROGRESS)
+		return 0;
+	if (errno == EADDRNOTAVAIL || errno == EAGAIN) /* no number left for our end */
+		return -errno;
+	snprintf(call->early, sizeof(call->early), "cannot connect: %s", strerror(errno));
+	return 0;
+}
+
+static int begin(struct berth_prober_call *call, const struct berth_prober_spec *spec)
+{
+	int family = AF_INET, r;
+	bool known = berth_prober_target(spec->listeners, spec->count, &call->target);
+
+	if (known)
+		family = call->target.sa.sa_family;
+	call->fd = berth_sock_new(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (call->fd < 0)
+		return call->fd;
+	if (!known) {
+		berth_str_copy(call->early, sizeof(call->early), "it does not listen");
+	} else {
+		if (spec->check->kind == BERTH_CHECK_HTTP) {
+			r = make_request(call, spec->check->arg);
+			if (r < 0)
+				return r;
+		}
+		r = connect_to_target(call);
+		if (r < 0)
+			return r;
+	}
+	return berth_loop_add(call->loop, &call->source, call->fd, EPOLLOUT, on_event);
+}
+
+int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
+		       const struct berth_prober_spec *spec, int64_t now_ns,
+		       void (*fn)(struct berth_prober *prober, bool ok, const char *why, void *arg),
+		       void *arg)
+{
+	struct berth_prober_call *call;
+	int r;
+
+	berth_prober_cancel(prober);
+	if (spec->check->kind != BERTH_CHECK_TCP && spec->check->kind != BERTH_CHECK_HTTP)
+		return -EINVAL;
+	call = calloc(1, sizeof(*call) + spec->count * sizeof(call->inodes[0]));
+	if (!call)
+		return -ENOMEM;
+	call->prober = prober;
+	call->loop = loop;
+	call->fd = -1;
+	call->fn = fn;
+	call->arg = arg;
+	call->timeout_ms = spec->timeout_ms;
+	call->count = spec->count;
+	for (size_t i = 0; i < spec->count; i++)
+		call->inodes[i] = spec->listeners[i].inode;
+	r = begin(call, spec);
+	if (r < 0) {
+		free_call(call);
+		return r;
+	}
+	prober->call = call;
+	prober->deadline_ns = now_ns + spec->timeout_ms * 1000000;
+	return 0;
+}
+
+bool berth_prober_is_busy(const struct berth_prober *prober)
+{
+	return prober->call && prober->call->phase != LINGERING;
+}
+
+int64_t berth_prober_deadline(const struct berth_prober *prober)
+{
+	return prober->call ? prober->deadline_ns : INT64_MAX;
+}
+
+void berth_prober_expire(struct berth_prober *prober, int64_t now_ns)
+{
+	struct berth_prober_call *call = prober->call;
+
+	if (!call || now_ns < prober->deadline_ns)
+		return;
+	if (call->phase == LINGERING)
+		free_call(call);
+	else
+		fail(call, "no %s within %g s", call->phase == CONNECTING ? "connection" : "answer",
+		     (double)call->timeout_ms / 1000);
+}

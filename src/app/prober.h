@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* app/prober.h - carry out one probe, tcp or http, in the supervisor's loop */
+#pragma once
+
+#include "base/attr.h"
+#include "os/loop.h"
+#include "os/sock.h"
+#include "service/check.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A listening socket of the service. */
+struct berth_prober_listener {
+	struct berth_addr addr; /* with the port */
+	uint64_t inode;
+};
+
+/* All of it is borrowed for the call of berth_prober_start() only. */
+struct berth_prober_spec {
+	const struct berth_check *check; /* TCP or HTTP */
+	const struct berth_prober_listener *listeners; /* all that it has on this port */
+	size_t count;
+	int64_t timeout_ms;
+};
+
+struct berth_prober_call;
+
+/* Zero is one that rests. */
+struct berth_prober {
+	struct berth_prober_call *call; /* owned; NULL: it rests */
+	int64_t deadline_ns; /* see berth_prober_deadline() */
+};
+
+/*
+ * Begin a probe; one that is under way is cancelled. @fn is called once, never from within this
+ * call, unless it is cancelled before: @ok, and @why in one printable line ("HTTP 200", "connection
+ * refused"). It may start the prober again, cancel it, or free what it is embedded in. The
+ * connection may live on a little after that, until the other side has closed it.
+ * -errno: it could not be begun for a reason of our own (-EMFILE ...), @fn is not called; -EINVAL:
+ * a check of another kind.
+ */
+BERTH_MUST_USE int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
+				      const struct berth_prober_spec *spec, int64_t now_ns,
+				      void (*fn)(struct berth_prober *prober, bool ok,
+						 const char *why, void *arg),
+				      void *arg);
+
+/* Is a result still to come? */
+bool berth_prober_is_busy(const struct berth_prober *prober);
+
+/* When berth_prober_expire() is due (the caller's timer); INT64_MAX: never. */
+int64_t berth_prober_deadline(const struct berth_prober *prober);
+/* Harmless before its time. Calls @fn with a result that was still to come. */
+void berth_prober_expire(struct berth_prober *prober, int64_t now_ns);
+
+/* Close all of it, @fn is not called. Harmless on one that rests. */
+void berth_prober_cancel(struct berth_prober *prober);
+
+/*
+ * Where to connect: of all that the service listens on, 127.0.0.1 if that reaches it, else [::1],
+ * else the address itself. False: it listens nowhere.
+ */
+bool berth_prober_target(const struct berth_prober_listener *listeners, size_t count,
+			 struct berth_addr *ret_target);
+
+/*
+ * The status of an answer of which the first @len bytes are here, interim ones (1xx) passed over.
+ * 0; -EAGAIN: not all of the line has come; -EPROTO: not HTTP/1.
+ */
+BERTH_MUST_USE int berth_prober_parse_status(const char *text, size_t len,
+					     unsigned int *ret_status);

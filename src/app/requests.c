@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* app/requests.c - what can be asked of a unit over its control socket */
+#include "app/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "app/steering.h"
+#include "base/str.h"
+#include "os/uds.h"
+
+/* Longer than anybody waits, and far from overflowing in ns. */
+#define GRACE_MAX_MS (366 * 24 * 3600 * 1000LL)
+
+static json_t *environment_answer(struct berth_client *client)
+{
+	json_t *words = json_array();
+	char **env;
+
+	if (berth_unit_environment(client->unit, &env) < 0) {
+		json_decref(words);
+		return NULL;
+	}
+	for (char **word = env; *word; word++)
+		json_array_append_new(words, berth_json_text(*word));
+	berth_unit_free_words(env);
+	return json_pack("{s:b,s:s,s:o}", "ok", 1, "id", client->unit->id, "env", words);
+}
+
+static void do_status(struct berth_client *client, const json_t *request, int fd)
+{
+	berth_unit_check_all(client->unit);
+	berth_unit_recover(client->unit);
+	berth_client_reply_service(client);
+}
+
+/* Answered when it is ready, or has ended; "for":"stopped": when it has ended. */
+static void do_await(struct berth_client *client, const json_t *request, int fd)
+{
+	if (strcmp(berth_json_string(request, "for", "ready"), "stopped") == 0)
+		client->waits |= BERTH_CLIENT_WAITS_FOR_END;
+	else if (client->unit->state == BERTH_SERVICE_READY)
+		berth_client_reply_service(client);
+	else
+		client->waits |= BERTH_CLIENT_WAITS_FOR_READY;
+}
+
+static void do_stop(struct berth_client *client, const json_t *request, int fd)
+{
+	struct berth_unit *unit = client->unit;
+	int64_t grace_ms = berth_json_int(request, "grace_ms", -1);
+	bool force = strcmp(berth_json_string(request, "cause", "user"), "force") == 0;
+	bool hard = berth_json_bool(request, "kill", false);
+
+	client->waits |= BERTH_CLIENT_WAITS_FOR_END;
+	for (size_t i = 0; i < unit->worker_count; i++)
+		if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
+			unit->workers[i]->service.policy.grace_ns = grace_ms * 1000000;
+	berth_unit_end(unit, force ? BERTH_END_BY_FORCE : BERTH_END_BY_USER,
+		       hard ? BERTH_SERVICE_ON_KILL : BERTH_SERVICE_ON_STOP);
+}
+
+/* Copies of a JSON array of strings, for berth_unit_change_command(); NULL: it is none. */
+static char **words_of(const json_t *array)
+{
+	struct berth_unit_words words = { 0 };
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item)
+		berth_unit_add_word(&words,
+				    json_is_string(item) ? strdup(json_string_value(item)) : NULL);
+	if (!words.failed)
+		return words.items;
+	berth_unit_free_words(words.items);
+	return NULL;
+}
+
+/* "argv" and "env" where they are changed; answered when it is ready again, or why not. */
+static void do_restart(struct berth_client *client, const json_t *request, int fd)
+{
+	struct berth_unit *unit = client->unit;
+	struct berth_err err = { 0 };
+	bool rolling = berth_json_bool(request, "rolling", false);
+
+	if (rolling && berth_rollout_is_rolling(&unit->rollout)) {
+		berth_client_fail(client, BERTH_ERR_REFUSED, "a rolling restart is under way");
+		return;
+	}
+	berth_unit_change_command(unit, words_of(json_object_get(request, "argv")),
+				  words_of(json_object_get(request, "env")));
+	if (rolling) {
+		client->waits |= BERTH_CLIENT_WAITS_FOR_ROLLOUT;
+		if (berth_unit_begin_rollout(unit, &err) < 0) {
+			client->waits = 0;
+			berth_unit_restore_command(unit);
+			berth_client_fail(client, err.code, err.msg);
+		}
+		return;
+	}
+	client->waits |= BERTH_CLIENT_WAITS_FOR_READY;
+	berth_unit_restart(unit);
+}
+
+/* Workers of this unit, or, where the service has instances, how many of those. */
+static void do_scale(struct berth_client *client, const json_t *request, int fd)
+{
+	struct berth_unit *unit = client->unit;
+	struct berth_supervisor *supervisor = unit->supervisor;
+	int64_t count = berth_json_int(request, "count", 0);
+	bool instances = supervisor->unit_count > 1 || supervisor->job->instances > 1;
+	struct berth_err err = { 0 };
+
+	if (count < 1 || count > (instances ? (int64_t)BERTH_SUPERVISOR_UNITS_MAX
+					    : (int64_t)BERTH_UNIT_WORKERS_MAX)) {
+		berth_client_fail(client, BERTH_ERR_USAGE, "no number of workers or instances");
+		return;
+	}
+	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
+	if (!instances)
+		berth_unit_scale(unit, (unsigned int)count);
+	else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
+		client->waits = 0;
+		berth_client_fail(client, err.code, err.msg);
+		return;
+	}
+	berth_client_answer_waiting(unit, false, NULL);
+}
+
+static void do_environment(struct berth_client *client, const json_t *request, int fd)
+{
+	berth_client_reply(client, environment_answer(client));
+}
+
+static void do_view(struct berth_client *client, const json_t *request, int fd)
+{
+	int duplicate = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (duplicate < 0) {
+		berth_client_fail(client, BERTH_ERR_USAGE, "a view needs its notify descriptor");
+		return;
+	}
+	if (berth_steering_add_view(client->unit, duplicate) < 0) {
+		close(duplicate);
+		berth_client_fail(client, BERTH_ERR_REFUSED,
+				  "too many commands run in this copy's view");
+		return;
+	}
+	berth_client_reply(client, json_pack("{s:b}", "ok", 1));
+}
+
+/*
+ * Leases and starts are for processes of the service itself: nobody else has a claim to this copy's
+ * table.
+ */
+static bool is_from_inside(struct berth_client *client)
+{
+	struct berth_proc_stat stat;
+	uid_t uid;
+	pid_t pid;
+
+	if (berth_uds_peer(client->fd, &pid, &uid) < 0)
+		return false;
+	for (int depth = 0; depth < 64 && pid > 1; depth++) {
+		if (pid == client->unit->supervisor->self.pid)
+			return true;
+		if (berth_procfs_stat(pid, &stat) < 0)
+			return false;
+		pid = stat.ppid;
+	}
+	return false;
+}
+
+static int read_wish(const json_t *request, struct berth_wish *wish)
+{
+	const json_t *ports = json_object_get(request, "ports");
+	const json_t *range = json_object_get(request, "range");
+	const json_t *port, *number;
+	size_t i, j;
+
+	json_array_foreach (ports, i, port) {
+		struct berth_wish_port *wished = &wish->ports[wish->port_count];
+
+		if (wish->port_count == BERTH_WISH_PORTS_MAX)
+			return -E2BIG;
+		berth_str_copy(wished->name, sizeof(wished->name),
+			       berth_json_string(port, "name", "main"));
+		wished->udp = berth_json_bool(port, "udp", false);
+		json_array_foreach (json_object_get(port, "list"), j, number) {
+			json_int_t value = json_integer_value(number);
+
+			if (wished->list_len == BERTH_WISH_LIST_MAX || value < 1 ||
+			    value > UINT16_MAX)
+				return -ERANGE;
+			wished->list[wished->list_len++] = (uint16_t)value;
+		}
+		wish->port_count++;
+	}
+	if (json_array_size(range) == 2) {
+		wish->range.lo = (uint16_t)json_integer_value(json_array_get(range, 0));
+		wish->range.hi = (uint16_t)json_integer_value(json_array_get(range, 1));
+	}
+	return berth_wish_check(wish, NULL);
+}
+
+/* What the ports of @wish have become, in its order. */
+static json_t *numbers_of(const struct berth_unit *unit, const struct berth_wish *wish)
+{
+	const struct berth_ports *ports = &unit->ports;
+	json_t *numbers = json_array();
+
+	for (size_t i = 0; i < wish->port_count; i++) {
+		uint16_t wished = wish->ports[i].list_len ? wish->ports[i].list[0] : wish->range.lo;
+
+		for (size_t j = 0; j < ports->count; j++)
+			if (ports->steer[j].kind == BERTH_STEER_DECLARED && ports->steer[j].given &&
+			    (ports->steer[j].given == wished ||
+			     berth_steer_port_is_asked(&ports->steer[j], wished))) {
+				json_array_append_new(numbers, json_integer(ports->steer[j].given));
+				break;
+			}
+	}
+	return numbers;
+}
+
+static void do_lease(struct berth_client *client, const json_t *request, int fd)
+{
+	struct berth_unit *unit = client->unit;
+	struct berth_wish wish = { 0 };
+	struct berth_err err = { 0 };
+	json_t *answer;
+
+	if (!is_from_inside(client)) {
+		berth_client_fail(client, BERTH_ERR_DENIED,
+				  "only processes of the service itself can lease through it");
+		return;
+	}
+	if (read_wish(request, &wish) < 0) {
+		berth_client_fail(client, BERTH_ERR_USAGE, "the wish can't be read");
+		return;
+	}
+	if (wish.port_count &&
+	    berth_ports_lease_more(&unit->ports, &wish,
+				   berth_json_string(request, "service", "inner"), &err)) {
+		berth_client_fail(client, BERTH_ERR_NO_PORT, err.msg);
+		return;
+	}
+	berth_unit_touch(unit);
+	answer = environment_answer(client);
+	json_object_set_new(answer, "ports", numbers_of(unit, &wish));
+	berth_client_reply(client, answer);
+}
+
+/* A JSON array of strings as an argv; the strings stay the array's. */
+static const char **strings_of(const json_t *array)
+{
+	const char **strings = calloc(json_array_size(array) + 1, sizeof(*strings));
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item)
+		if (strings && !(strings[i] = json_string_value(item))) {
+			free(strings);
+			return NULL;
+		}
+	return strings;
+}
+
+static void do_start(struct berth_client *client, const json_t *request, int fd)
+{
+	struct berth_unit *unit = client->unit;
+	BERTH_AUTO_FREE const char **argv = strings_of(json_object_get(request, "argv"));
+	BERTH_AUTO_FREE const char **env = strings_of(json_object_get(request, "env"));
+	struct berth_child_spec spec = {
+		.argv = argv,
+		.envp = env,
+		.cwd = berth_json_string(request, "cwd", NULL),
+		.stdin_fd = -1,
+		.stdout_fd = fd,
+		.stderr_fd = -1,
+		.new_session = true,
+		.cgroup_fd = -1,
+		.signal_mask = unit->job->signal_mask,
+		.open_files = unit->job->open_files,
+	};
+	enum berth_child_stage stage;
+	struct berth_child child;
+
+	if (!is_from_inside(client) || !argv || !argv[0] || !env || fd < 0) {
+		berth_client_fail(client, BERTH_ERR_DENIED,
+				  "only processes of the service itself can start through it");
+		return;
+	}
+	if (berth_supervisor_start_outside(unit->supervisor, &spec, &child, &stage) < 0) {
+		berth_client_fail(client, BERTH_ERR_START_FAILED,
+				  "cannot start a process outside of the service");
+		return;
+	}
+	client->waits_for_pid = child.pid;
+	berth_child_deinit(&child);
+}
+
+static void do_open(struct berth_client *client, const json_t *request, int fd)
+{
+	int r = berth_supervisor_open_url(client->unit, berth_json_string(request, "url", ""));
+
+	if (r == -ENOENT)
+		berth_client_fail(client, BERTH_ERR_UNSUPPORTED,
+				  "no browser found (xdg-open, sensible-browser; BERTH_BROWSER)");
+	else if (r == -EINVAL)
+		berth_client_fail(client, BERTH_ERR_USAGE, "not an http:// or https:// address");
+	else if (r < 0)
+		berth_client_fail(client, BERTH_ERR_START_FAILED, "the browser can't be started");
+	else
+		berth_client_reply(client, json_pack("{s:b}", "ok", 1));
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(struct berth_client *client, const json_t *request, int fd);
+} requests[] = {
+	{ "status", do_status },   { "await", do_await }, { "stop", do_stop },
+	{ "restart", do_restart }, { "scale", do_scale }, { "environment", do_environment },
+	{ "view", do_view },	   { "lease", do_lease }, { "start", do_start },
+	{ "open", do_open },
+};
+
+void berth_client_ask(struct berth_client *client, const json_t *request, int fd)
+{
+	const char *name = berth_json_string(request, "do", "");
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(requests); i++)
+		if (strcmp(requests[i].name, name) == 0) {
+			requests[i].fn(client, request, fd);
+			return;
+		}
+	berth_client_fail(client, BERTH_ERR_USAGE, "the supervisor does not know this request");
+}
