@@ -95,7 +95,7 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 		if (berth_unit_begin_rollout(unit, &err) < 0) {
 			client->waits = 0;
 			berth_unit_restore_command(unit);
-			berth_client_fail(client, err.code, err.msg);
+			berth_client_fail_with(client, &err);
 		}
 		return;
 	}
@@ -122,7 +122,7 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 		berth_unit_scale(unit, (unsigned int)count);
 	else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
 		client->waits = 0;
-		berth_client_fail(client, err.code, err.msg);
+		berth_client_fail_with(client, &err);
 		return;
 	}
 	berth_client_answer_waiting(unit, false, NULL);
@@ -243,7 +243,7 @@ static void do_lease(struct berth_client *client, const json_t *request, int fd)
 	if (wish.port_count &&
 	    berth_ports_lease_more(&unit->ports, &wish,
 				   berth_json_string(request, "service", "inner"), &err)) {
-		berth_client_fail(client, BERTH_ERR_NO_PORT, err.msg);
+		berth_client_fail_with(client, &err);
 		return;
 	}
 	berth_unit_touch(unit);

@@ -31,11 +31,20 @@ void berth_client_reply(struct berth_client *client, json_t *answer)
 		shutdown(client->fd, SHUT_RDWR);
 }
 
+void berth_client_fail_with(struct berth_client *client, const struct berth_err *err)
+{
+	berth_client_reply(client, json_pack("{s:b,s:{s:s,s:o,s:o}}", "ok", 0, "error", "code",
+					     berth_err_code_name(err->code), "message",
+					     berth_json_text(err->msg), "hint",
+					     berth_json_text_or_null(err->hint)));
+}
+
 void berth_client_fail(struct berth_client *client, enum berth_err_code code, const char *message)
 {
-	berth_client_reply(client, json_pack("{s:b,s:{s:s,s:o,s:n}}", "ok", 0, "error", "code",
-					     berth_err_code_name(code), "message",
-					     berth_json_text(message), "hint"));
+	struct berth_err err = { 0 };
+
+	berth_err_set(&err, -EPROTO, code, "%s", message);
+	berth_client_fail_with(client, &err);
 }
 
 void berth_client_reply_service(struct berth_client *client)
@@ -150,7 +159,7 @@ void berth_client_answer_waiting(struct berth_unit *unit, bool final, const stru
 		if (!client || client->unit != unit)
 			continue;
 		if (err && client->waits)
-			berth_client_fail(client, err->code, err->msg);
+			berth_client_fail_with(client, err);
 		else if (is_answered(client, final) && rollout && unit->rollout_fault)
 			berth_client_fail(client, BERTH_ERR_START_FAILED, unit->rollout_fault);
 		else if (is_answered(client, final))

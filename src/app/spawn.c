@@ -280,6 +280,7 @@ int berth_unit_spawn(struct berth_worker *worker, int *ret_exit, struct berth_er
 	struct berth_child_spec spec = {
 		.cwd = job->cwd,
 		.new_session = job->detach,
+		.terminal = job->tty,
 		.pgrp = job->detach ? 0 : unit->supervisor->front_group,
 		.parent_death_signal = SIGKILL,
 		.cgroup_fd = -1,

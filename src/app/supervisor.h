@@ -170,6 +170,7 @@ void berth_client_answer_ended(struct berth_supervisor *supervisor, pid_t pid,
 /* Consumes @answer. A client that does not read its answer is cut off: nobody waits for it. */
 void berth_client_reply(struct berth_client *client, json_t *answer);
 void berth_client_fail(struct berth_client *client, enum berth_err_code code, const char *message);
+void berth_client_fail_with(struct berth_client *client, const struct berth_err *err);
 void berth_client_reply_service(struct berth_client *client);
 
 /* requests.c */

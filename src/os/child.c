@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -186,6 +187,8 @@ BERTH_NORETURN static void become(const struct berth_child_spec *spec, int repor
 		r = move_fd(spec->stderr_fd, 2);
 	if (r == 0 && spec->pass_count)
 		r = place_passed(spec, &report_fd);
+	if (r == 0 && spec->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
+		r = -errno;
 	if (r < 0)
 		fail(report_fd, BERTH_CHILD_STDIO, -r);
 	if (spec->pass_count)

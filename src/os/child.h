@@ -21,7 +21,8 @@ struct berth_child_spec {
 	const char *const *envp;
 	const char *cwd; /* NULL: ours */
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: ours */
-	bool new_session; /* setsid(); else: */
+	bool new_session; /* setsid(); else see pgrp */
+	bool terminal; /* of the new session: @stdin_fd is one, and becomes its controlling one */
 	pid_t pgrp; /* 0: ours; the process group to join */
 	int parent_death_signal; /* PR_SET_PDEATHSIG; 0: none */
 	int cgroup_fd; /* -1: ours; else a cgroup v2 folder to be born in */

@@ -81,7 +81,7 @@ def test_the_others_go_on_and_it_comes_back_by_the_policy(world, kind):
         kill(pids[victim])
         back = until(world, victim, lambda now, before=pids[victim]: now["state"] == "ready" and now["pid"] != before,
                      "is back")
-        assert back["restarts"] == 1 and back["exit"] is None
+        assert back["restarts"] == 1 and back["exit"]["signal"] == "KILL"
         pids[victim] = back["pid"]
         clients.all_answer(pids.values())
     nobody_was_refused(clients.end(), in_flight=2 * CLIENTS)
