@@ -333,8 +333,8 @@ void berth_unit_forget_watches(struct berth_unit *unit);
 void berth_unit_reclaim(struct berth_unit *unit, size_t index, uint64_t inode);
 /* Before a stop: the service's sockets become its own affair, of @worker alone or (NULL) of all. */
 void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker *worker);
-/* Nothing of @worker lives: it has no sockets any more. */
-void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker);
+/* Nothing of @worker lives: it has no sockets any more; @keep: what listened waits for its next life. */
+void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker, bool keep);
 void berth_unit_settle(struct berth_unit *unit);
 /* Without steering: do the ports listen? */
 void berth_unit_poll_ports(struct berth_unit *unit);

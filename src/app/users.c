@@ -368,12 +368,8 @@ void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker 
 		unit->kept = BERTH_UNIT_KEPT_NOTHING;
 }
 
-void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker)
+void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker, bool keep)
 {
-	bool keep = berth_unit_will_return(worker) &&
-		    worker->service.state != BERTH_SERVICE_STOPPED &&
-		    worker->service.state != BERTH_SERVICE_FAILED;
-
 	for (size_t i = unit->ports.count; i-- > 0;) {
 		struct berth_port *port = unit->ports.port[i];
 

@@ -281,7 +281,7 @@ static void keep(struct berth_worker *worker)
 {
 	end_watch(worker);
 	berth_unit_announce_end(worker);
-	berth_unit_forget_users(worker->unit, worker);
+	berth_unit_forget_users(worker->unit, worker, true);
 	if (worker->has_end) {
 		worker->last_end = worker->end;
 		worker->last_cause = worker->cause;
@@ -293,7 +293,7 @@ static void finish(struct berth_worker *worker)
 {
 	end_watch(worker);
 	berth_unit_announce_end(worker);
-	berth_unit_forget_users(worker->unit, worker);
+	berth_unit_forget_users(worker->unit, worker, false);
 	berth_cgroup_remove(&worker->cgroup);
 }
 
