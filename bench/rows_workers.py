@@ -4,8 +4,10 @@ from load import Load, describe, failed, missing, port_of, server
 from world import BERTH, line, median, service_of, status_of, wait_until
 
 TURNS, SECONDS = 3, 3
+SPREAD_SECONDS, AT_ONCE = 2, 128
 BUSY = {"node": "Node", "c-epoll": "C with epoll"}
 SPREAD = {"node": "Node", "go": "static Go", "c-epoll": "C with epoll", "c-threads": "C, a thread for each connection"}
+KEEPS_ALIVE = ("node", "go")  # the others answer one request per connection
 
 
 def per_second(world, name, workers):
@@ -49,9 +51,9 @@ def row_workers(world):
     return lines
 
 
-def shares(world, port, pids, path):
+def shares(world, port, pids, *options):
     """"31 %, 27 %, 22 %, 20 %": how much of the answers came from each of the processes."""
-    counts = Load(world, port, "--clients", "32", "--seconds", str(SECONDS), "--path", path).end()
+    counts = Load(world, port, *options).end()
     parts = sorted((counts["by_pid"].get(str(pid), 0) for pid in pids), reverse=True)
     text = ", ".join(f"{100 * part / max(1, sum(parts)):.0f} %" for part in parts)
     return text + (f" ({describe(counts)})" if failed(counts) else "")
@@ -67,11 +69,21 @@ def row_spread(world):
         service_of(world, "--name", name, "--port", "5000", "--workers", "4", "--", *server(world, name))
         service = status_of(world, name)
         pids = [worker["pid"] for worker in service["workers"]]
-        short, busy = (shares(world, port_of(service), pids, path) for path in ("/", "/busy"))
+
+        def ask(*options, port=port_of(service), pids=pids):
+            return shares(world, port, pids, *options)
+
+        lasting = ["--clients", "32", "--seconds", str(SPREAD_SECONDS)]
+        details = [f"of empty ones {ask(*lasting)}",
+                   f"of {AT_ONCE} connections that come at once {ask('--once', str(AT_ONCE), '--path', '/slow')}"]
+        if name in KEEPS_ALIVE:
+            details += [f"over connections that are kept alive {ask(*lasting, '--keepalive', '--path', '/busy')}",
+                        f"of empty ones {ask(*lasting, '--keepalive')}"]
+        lines.append(line(what, "", ask(*lasting, "--path", "/busy"), None,
+                          "of requests that take 1 to 2 ms of CPU time each, a connection for each; "
+                          f"{'; '.join(details)}; they share: {service['sharing']}; 32 clients, "
+                          f"{SPREAD_SECONDS} s"))
         world.output(BERTH, "stop", name)
-        lines.append(line(what, "", f"{busy}", None,
-                          f"of requests that take 1 to 2 ms of CPU time each; of empty ones {short}; they share: "
-                          f"{service['sharing']}; 32 clients, a connection for each request, {SECONDS} s"))
     return lines
 
 

@@ -13,40 +13,58 @@
 #include "os/tree.h"
 #include "port/who.h"
 
-BERTH_PRINTF(2, 0)
-static void say(const struct berth_unit *unit, const char *fmt, va_list ap)
-{
-	char line[2048];
-	int len;
+enum {
+	TEXT_MAX = 2048,
+};
 
-	len = snprintf(line, sizeof(line), "berth: ");
-	len += vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, ap);
-	if ((size_t)len > sizeof(line) - 2)
-		len = sizeof(line) - 2;
-	line[len++] = '\n';
+static void say(struct berth_unit *unit, const char *text)
+{
+	char line[TEXT_MAX + 16];
+	int len = snprintf(line, sizeof(line), "berth: %s\n", text);
+
 	berth_outq_add(&unit->supervisor->messages, line, (size_t)len);
 }
 
-void berth_unit_say(const struct berth_unit *unit, const char *fmt, ...)
+/* Where a service has come up: what its starter says of a background one. */
+BERTH_PRINTF(2, 3)
+static void announce(struct berth_unit *unit, const char *fmt, ...)
 {
+	char text[TEXT_MAX];
 	va_list ap;
 
 	if (unit->job->quiet)
 		return;
 	va_start(ap, fmt);
-	say(unit, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	say(unit, text);
 }
 
-void berth_unit_verbose(const struct berth_unit *unit, const char *fmt, ...)
+void berth_unit_say(struct berth_unit *unit, const char *fmt, ...)
 {
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!unit->job->quiet)
+		say(unit, text);
+	/* A background service has nobody who reads that, and whoever asks why it ended reads its log. */
+	berth_log_say(&unit->log, text);
+}
+
+void berth_unit_verbose(struct berth_unit *unit, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
 	va_list ap;
 
 	if (!unit->job->verbose)
 		return;
 	va_start(ap, fmt);
-	say(unit, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	say(unit, text);
 }
 
 void berth_unit_event(const struct berth_unit *unit, const char *name, json_t *event)
@@ -163,17 +181,16 @@ static void announce_narrowed(struct berth_unit *unit, size_t index)
 
 	for (size_t i = 0; unit->ports.port[index]->narrowed && i < lease->owner_size; i++)
 		if (lease->owners[i].fd >= 0)
-			berth_unit_say(unit,
-				       "%s listens on %s only (--loopback), not on every address",
-				       unit->job->identity.service,
-				       berth_addr_format_host(&lease->owners[i].addr, host));
+			berth_unit_say(
+				unit, "%s listens on %s only (--loopback), not on every address",
+				unit->name, berth_addr_format_host(&lease->owners[i].addr, host));
 }
 
 static void announce_port(struct berth_unit *unit, size_t index)
 {
 	const struct berth_ports *ports = &unit->ports;
 	const struct berth_port *port = ports->port[index];
-	const char *service = unit->job->identity.service;
+	const char *service = unit->name;
 	uint16_t asked = ports->steer[index].claimed ? ports->steer[index].claimed
 						     : berth_ports_asked(ports, index);
 	uint16_t wished = berth_ports_asked(ports, index);
@@ -196,11 +213,11 @@ static void announce_port(struct berth_unit *unit, size_t index)
 	if (ports->steer[index].kind == BERTH_STEER_TOOL)
 		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
 	if (!moved) {
-		berth_unit_say(unit, "%s is %s", name, url);
+		announce(unit, "%s is %s", name, url);
 		return;
 	}
 	why_moved(port, why, sizeof(why));
-	berth_unit_say(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
+	announce(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
 }
 
 void berth_unit_look_up(struct berth_unit *unit)
@@ -264,8 +281,8 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 
 void berth_unit_announce_silence(struct berth_worker *worker)
 {
-	const struct berth_unit *unit = worker->unit;
-	const char *service = unit->job->identity.service;
+	struct berth_unit *unit = worker->unit;
+	const char *service = unit->name;
 	struct holdings holdings = { 0 };
 	struct berth_sockdiag_query query = { .family = AF_UNSPEC,
 					      .protocol = IPPROTO_TCP,
@@ -314,22 +331,29 @@ static void add_how(const struct berth_worker *worker, struct berth_str *text)
 		berth_str_addf(text, "ended with exit %d", worker->end.status);
 }
 
+void berth_unit_describe_end(const struct berth_worker *worker, struct berth_str *text)
+{
+	const struct berth_job *job = worker->unit->job;
+
+	berth_str_add(text, worker->unit->name);
+	if (job->workers > 1)
+		berth_str_addf(text, " (worker %u)", worker->number);
+	berth_str_add(text, " ");
+	add_how(worker, text);
+}
+
 void berth_unit_announce_end(struct berth_worker *worker)
 {
 	const struct berth_service *service = &worker->service;
-	const struct berth_unit *unit = worker->unit;
+	struct berth_unit *unit = worker->unit;
 	int64_t delay_ms = (service->deadline_ns - berth_time_mono_ns()) / 1000000;
 	struct berth_str text = { 0 };
 
 	if (worker->cause == BERTH_END_BY_RESTART || service->asked || worker->retiring ||
 	    (!service->gave_up && !service->timed_out &&
-	     service->policy.restart == BERTH_SERVICE_RESTART_NO))
+	     service->policy.restart == BERTH_SERVICE_RESTART_NO && unit->job->workers == 1))
 		return;
-	berth_str_add(&text, unit->job->identity.service);
-	if (unit->job->workers > 1)
-		berth_str_addf(&text, " (worker %u)", worker->number);
-	berth_str_add(&text, " ");
-	add_how(worker, &text);
+	berth_unit_describe_end(worker, &text);
 	if (service->gave_up)
 		berth_str_addf(&text, "; it has failed: %u restarts in %.0f s are enough",
 			       service->policy.limit, (double)service->policy.limit_ns / 1e9);

@@ -51,16 +51,23 @@ static bool add_check(struct berth_worker *worker, int which)
 	return true;
 }
 
+static void watch_lines(struct berth_worker *worker,
+			void (*fn)(struct berth_log_stream *stream, const char *text, size_t len,
+				   void *arg))
+{
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(worker->streams); i++)
+		if (worker->streams[i])
+			berth_log_watch(worker->streams[i], fn, worker);
+}
+
 static void on_line(struct berth_log_stream *stream, const char *text, size_t len, void *arg)
 {
 	struct berth_worker *worker = arg;
-	regmatch_t all = { .rm_eo = (regoff_t)len };
+	BERTH_AUTO_FREE char *line = strndup(text, len); /* a string, as regexec() wants it */
 
-	if (regexec(worker->unit->ready_pattern, text, 1, &all, REG_STARTEND) != 0)
+	if (!line || regexec(worker->unit->ready_pattern, line, 0, NULL, 0) != 0)
 		return;
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(worker->streams); i++)
-		if (worker->streams[i])
-			berth_log_watch(worker->streams[i], NULL, NULL);
+	watch_lines(worker, NULL);
 	worker->said_ready = true;
 	berth_unit_review(worker);
 }
@@ -71,9 +78,7 @@ void berth_unit_begin_checks(struct berth_worker *worker)
 
 	worker->healthy = true;
 	if (worker->unit->ready_pattern)
-		for (size_t i = 0; i < BERTH_ARRAY_SIZE(worker->streams); i++)
-			if (worker->streams[i])
-				berth_log_watch(worker->streams[i], on_line, worker);
+		watch_lines(worker, on_line);
 	if (is_probe(&job->ready) && add_check(worker, READINESS))
 		berth_probe_begin(&worker->checks[READINESS].probe, BERTH_PROBE_READINESS,
 				  &job->probe, berth_time_mono_ns());
@@ -99,6 +104,8 @@ void berth_unit_end_checks(struct berth_worker *worker)
 		berth_probe_end(&check->probe);
 		check->worker = NULL;
 	}
+	/* What it still says is no word about its next life. */
+	watch_lines(worker, NULL);
 	free(BERTH_STEAL(worker->status));
 }
 
@@ -181,14 +188,13 @@ static void take_result(struct berth_unit_check *check, bool ok, const char *why
 
 	if (!ok)
 		berth_unit_verbose(worker->unit, "%s probe of %s failed: %s",
-				   check->live ? "liveness" : "readiness",
-				   worker->unit->job->identity.service, why);
+				   check->live ? "liveness" : "readiness", worker->unit->name, why);
 	if (outcome == BERTH_PROBE_NONE)
 		return;
 	worker->healthy = outcome == BERTH_PROBE_BECAME_OK;
 	berth_unit_touch(worker->unit);
 	if (!worker->healthy)
-		berth_unit_say(worker->unit, "%s is %s: %s", worker->unit->job->identity.service,
+		berth_unit_say(worker->unit, "%s is %s: %s", worker->unit->name,
 			       check->live ? "not alive" : "not ready", why);
 	if (!check->live) {
 		berth_unit_review(worker);
@@ -294,17 +300,25 @@ static void on_main_ended(struct berth_loop_source *source, uint32_t events)
 /* MAINPID=: the service is another process of its tree than the one that we started. */
 static void take_main(struct berth_worker *worker, pid_t pid)
 {
-	if (pid == worker->main_pid || find_sender(worker->unit, pid) != worker)
+	struct berth_loop *loop = &worker->unit->supervisor->loop;
+	BERTH_AUTO_FD int fd = -1;
+
+	if (pid == worker->main_pid)
 		return;
-	berth_loop_remove(&worker->unit->supervisor->loop, &worker->main_source);
+	/* Opened before it is judged: what is open is not given to another one meanwhile. */
+	fd = berth_child_open(pid);
+	if (fd < 0 || find_sender(worker->unit, pid) != worker)
+		return;
+	berth_loop_remove(loop, &worker->main_source);
 	berth_fd_close(&worker->main_fd);
-	worker->main_fd = berth_child_open(pid);
-	if (worker->main_fd < 0)
-		return;
-	worker->main_pid = pid;
-	if (berth_loop_add(&worker->unit->supervisor->loop, &worker->main_source, worker->main_fd,
-			   EPOLLIN, on_main_ended) < 0)
+	if (berth_loop_add(loop, &worker->main_source, fd, EPOLLIN, on_main_ended) < 0) {
+		/* An end that nobody hears of would never be one. */
+		worker->main_pid = worker->child.pid;
 		berth_unit_verbose(worker->unit, "cannot watch process %d", pid);
+		return;
+	}
+	worker->main_fd = berth_fd_steal(&fd);
+	worker->main_pid = pid;
 }
 
 static void take_message(struct berth_worker *worker, const struct berth_sdnotify_message *message)
@@ -342,7 +356,7 @@ static void on_notify(struct berth_loop_source *source, uint32_t events)
 	else
 		berth_unit_verbose(unit,
 				   "a message of process %d, which is none of %s's, is ignored",
-				   message.pid, unit->job->identity.service);
+				   message.pid, unit->name);
 }
 
 int berth_unit_compile_pattern(struct berth_unit *unit)

@@ -36,11 +36,6 @@ static const char *steering(const struct berth_unit *unit)
 	return unit->scope == BERTH_STEER_OFF ? "off" : "full";
 }
 
-static json_t *pid_or_null(pid_t pid)
-{
-	return pid > 0 ? json_integer(pid) : json_null();
-}
-
 /*
  * Where the sockets on this port are bound: owners' addresses; those of a passed or unsteered one
  * by its lease alone.
@@ -69,7 +64,7 @@ json_t *berth_unit_holder_document(const struct berth_port_holder *holder)
 {
 	if (!holder || !*holder->text)
 		return json_null();
-	return json_pack("{s:o,s:o,s:o}", "pid", pid_or_null(holder->pid), "process",
+	return json_pack("{s:o,s:o,s:o}", "pid", berth_json_pid(holder->pid), "process",
 			 berth_json_text_or_null(holder->process), "service",
 			 berth_json_text_or_null(holder->service));
 }
@@ -153,8 +148,9 @@ static json_t *worker_document(const struct berth_worker *worker)
 {
 	return json_pack("{s:i,s:s,s:o,s:i,s:o,s:o,s:o}", "number", (int)worker->number, "state",
 			 berth_service_state_name(worker->service.state), "pid",
-			 pid_or_null(worker->main_pid), "restarts", (int)worker->service.restarts,
-			 "started_at", berth_json_time(worker->started_ms), "ready_at",
+			 berth_json_pid(worker->main_pid), "restarts",
+			 (int)worker->service.restarts, "started_at",
+			 berth_json_time(worker->started_ms), "ready_at",
 			 berth_json_time(worker->ready_ms), "exit", worker_exit(worker));
 }
 
@@ -224,6 +220,17 @@ static json_t *restart_at_of(const struct berth_unit *unit)
 	return json_null();
 }
 
+/* By the clock as it is now: what counts is the other one. */
+static json_t *expires_at_of(const struct berth_unit *unit)
+{
+	int64_t due_ns = unit->supervisor->ttl_ns;
+	int64_t left_ns = due_ns ? due_ns - berth_time_mono_ns() : 0;
+
+	if (!unit->job->ttl_ms)
+		return json_null();
+	return berth_json_time(berth_time_now_ms() + left_ns / 1000000);
+}
+
 static const char *const sharings[] = { NULL, "socket", "group", "open-group" };
 static const char *const kepts[] = { NULL, "kept", "handed-over", "bound-anew" };
 
@@ -272,16 +279,15 @@ json_t *berth_unit_document(struct berth_unit *unit)
 	json_object_set_new(document, "instance", json_integer(identity->instance));
 	json_object_set_new(document, "state", json_string(berth_service_state_name(state)));
 	json_object_set_new(document, "pid",
-			    living ? pid_or_null(berth_unit_pid(unit)) : json_null());
+			    living ? berth_json_pid(berth_unit_pid(unit)) : json_null());
 	json_object_set_new(document, "supervisor_pid",
-			    living ? pid_or_null(unit->supervisor->self.pid) : json_null());
+			    living ? berth_json_pid(unit->supervisor->self.pid) : json_null());
 	json_object_set_new(document, "guardian_pid",
 			    living && !unit->supervisor->guardian_gone
-				    ? pid_or_null(unit->supervisor->guardian.pid)
+				    ? berth_json_pid(unit->supervisor->guardian.pid)
 				    : json_null());
-	json_object_set_new(document, "owner_pid", pid_or_null(job->owner.pid));
-	json_object_set_new(document, "expires_at",
-			    berth_json_time(job->ttl_ms ? unit->started_ms + job->ttl_ms : 0));
+	json_object_set_new(document, "owner_pid", berth_json_pid(job->owner.pid));
+	json_object_set_new(document, "expires_at", expires_at_of(unit));
 	json_object_set_new(document, "started_at", berth_json_time(unit->started_ms));
 	json_object_set_new(document, "ready_at", berth_json_time(unit->ready_ms));
 	json_object_set_new(document, "restarts", json_integer(restarts_of(unit)));

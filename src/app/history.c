@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@ enum {
 		BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
 };
 
-/* 0000019f3a2b4c5d-KEY-ID.json: time in ms, hexadecimal. */
+/* 0000019f3a2b4c5d-KEY-ID.json: time in ms, hexadecimal; as late as those before it at least. */
 static bool is_end(const char *name)
 {
 	return strlen(name) > 17 && name[16] == '-' && strspn(name, "0123456789abcdef") == 16;
@@ -105,6 +106,19 @@ static void prune(int dir_fd, const char *key)
 	free_names(names, count);
 }
 
+/* Never before one that is there: where the clock was set back, what ends now is the newest still. */
+static uint64_t next_name(int dir_fd)
+{
+	uint64_t now = (uint64_t)berth_time_now_ms(), newest = 0;
+	char *names[NAMES_MAX];
+	size_t count = 0;
+
+	if (list(dir_fd, names, &count) == 0 && count)
+		newest = strtoull(names[0], NULL, 16);
+	free_names(names, count);
+	return newest >= now && newest < UINT64_MAX ? newest + 1 : now;
+}
+
 int berth_history_add(const json_t *document, const char *key)
 {
 	BERTH_AUTO_FREE char *text = berth_json_line(document);
@@ -116,8 +130,8 @@ int berth_history_add(const json_t *document, const char *key)
 		return dir_fd;
 	if (!text)
 		return -ENOMEM;
-	snprintf(name, sizeof(name), "%016llx-%s-%s.json", (unsigned long long)berth_time_now_ms(),
-		 key, berth_json_string(document, "id", "none"));
+	snprintf(name, sizeof(name), "%016" PRIx64 "-%s-%s.json", next_name(dir_fd), key,
+		 berth_json_string(document, "id", "none"));
 	r = berth_statefile_write(dir_fd, name, text, strlen(text));
 	if (r == 0)
 		prune(dir_fd, key);

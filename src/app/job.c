@@ -177,6 +177,12 @@ int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
 		r = get_flag("BERTH_STRICT", &job->wish.strict, err);
 	if (r < 0)
 		return r;
+	if (job->wish.strict && job->instances > 1) {
+		r = berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				  "BERTH_STRICT: only one instance can have the wish");
+		berth_err_hint(err, "workers share one port: --workers");
+		return r;
+	}
 	if (!job->skip)
 		job->skip = getenv("BERTH_SKIP");
 	job->tell_port =

@@ -27,10 +27,6 @@
 #include "base/time.h"
 #include "os/handover.h"
 
-enum {
-	QUEUE = 4096, /* clients that wait for a service to come back */
-};
-
 /* Programs with several sockets may be ready before the last one is bound. */
 #define LATE_NS 1000000000LL
 
@@ -86,7 +82,7 @@ void berth_unit_raise_queues(struct berth_unit *unit)
 		for (size_t j = 0; j < lease->owner_size; j++)
 			if (lease->owners[j].fd >= 0 && lease->owners[j].listening &&
 			    unit->ports.steer[i].kind == BERTH_STEER_DECLARED)
-				(void)!berth_sock_listen(lease->owners[j].fd, QUEUE);
+				berth_lease_raise_queue(&lease->owners[j]);
 	}
 }
 

@@ -39,11 +39,12 @@ void berth_log_read_parse(const char *line, size_t len, struct berth_log_entry *
 	size_t at = STAMP_LEN + 2;
 
 	*ret_entry = entry;
-	if (len < STAMP_LEN + 3 || line[STAMP_LEN] != ' ' || !memchr("oOeE", line[at - 1], 4))
+	if (len < STAMP_LEN + 3 || line[STAMP_LEN] != ' ' || !memchr("oOeEb", line[at - 1], 5))
 		return;
 	memcpy(stamp, line, STAMP_LEN);
 	if (strlen(stamp) != STAMP_LEN || berth_time_parse(stamp, &entry.at_ms) < 0)
 		return;
+	entry.is_own = line[at - 1] == 'b';
 	entry.is_stderr = line[at - 1] == 'e' || line[at - 1] == 'E';
 	entry.continued = line[at - 1] == 'O' || line[at - 1] == 'E';
 	for (; at < len && at < HEAD_MAX - 6 && line[at] >= '0' && line[at] <= '9'; at++)
@@ -212,22 +213,50 @@ found:
 	return start;
 }
 
+/* The number that @own has now, which grows with each rotation; -ENOENT: it has been removed. */
+static int find_number(const char *path, const struct stat *own, unsigned int from)
+{
+	unsigned int missing = 0;
+
+	for (unsigned int i = from; i < NUMBER_MAX && missing < 2; i++) {
+		struct stat st;
+		int fd = open_numbered(path, i, &st);
+
+		missing = fd < 0 ? missing + 1 : 0;
+		if (fd < 0)
+			continue;
+		close(fd);
+		if (is_same(&st, own))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
 /*
- * The file before @st, whose number was one less than *number. A rotation meanwhile shows us the
- * same file again, or a younger one, and lacks one number while it is at it.
+ * The file before @st, whose number was one less than *number. Numbers tell, not times: after the
+ * clock was set back the older file looks younger. It is the right one if ours has the same number
+ * before and afterwards; a rotation lacks one number while it is at it.
  */
 static int open_older(const char *path, const struct stat *st, unsigned int *number,
 		      struct stat *ret_older)
 {
-	int fd = open_numbered(path, *number, ret_older);
+	for (int i = 0; i < TRIES; i++) {
+		int own = find_number(path, st, *number - 1);
+		unsigned int older = (unsigned int)own + 1;
+		int fd;
 
-	if (fd == -ENOENT)
-		fd = open_numbered(path, ++*number, ret_older);
-	while (fd >= 0 && (is_same(st, ret_older) || is_younger(ret_older, st))) {
-		close(fd);
-		fd = open_numbered(path, ++*number, ret_older);
+		if (own < 0)
+			return own;
+		fd = open_numbered(path, older, ret_older);
+		if (fd == -ENOENT)
+			fd = open_numbered(path, ++older, ret_older);
+		if (find_number(path, st, (unsigned int)own) == own) {
+			*number = older;
+			return fd;
+		}
+		berth_fd_close(&fd);
 	}
-	return fd;
+	return -ENOENT;
 }
 
 /* From the present file back to the one that holds the first line that is wanted. */
@@ -402,6 +431,8 @@ json_t *berth_log_read_tail(const char *path, size_t count)
 	if (!count || !path || !*path || berth_log_read_open(&reader, path, count, 0) < 0)
 		return lines;
 	while (json_array_size(lines) < count && berth_log_read_next(&reader, true, &entry) == 0) {
+		if (entry.is_own)
+			continue;
 		if (!goes_on) {
 			berth_str_printable(entry.text, entry.len, shown, sizeof(shown));
 			json_array_append_new(lines, json_string(shown));

@@ -12,6 +12,7 @@
 struct berth_log_entry {
 	int64_t at_ms; /* 0: not told */
 	unsigned int worker; /* 0: no number */
+	bool is_own; /* said by berth about the service */
 	bool is_stderr;
 	bool continued; /* the next one of this worker and stream goes on in the same line */
 	const char *text; /* borrowed, no NUL behind it */
@@ -54,7 +55,7 @@ BERTH_MUST_USE int berth_log_read_next(struct berth_log_reader *reader, bool fin
 				       struct berth_log_entry *ret_entry);
 
 /*
- * The last @count lines of a log, without their last newline; "" if there is none. New array of
+ * The service's own of the last @count lines of a log, without their last newline; "" if there is none. New array of
  * strings, control characters made printable.
  */
 json_t *berth_log_read_tail(const char *path, size_t count);

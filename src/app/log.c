@@ -210,6 +210,19 @@ static void end_intake(struct intake *intake)
 		berth_logfile_commit(&intake->batch);
 }
 
+void berth_log_say(struct berth_log *log, const char *text)
+{
+	struct berth_logfile_batch batch;
+	int64_t now_ms = berth_time_now_ms();
+
+	if (!log->path)
+		return;
+	find_home(log, now_ms);
+	berth_logfile_begin(&batch, &log->file, now_ms);
+	berth_logfile_add(&batch, "b", text, strlen(text));
+	berth_logfile_commit(&batch);
+}
+
 static void take_text(struct berth_log_stream *stream, const char *text, size_t len)
 {
 	struct intake intake;

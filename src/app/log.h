@@ -80,6 +80,9 @@ void berth_log_watch(struct berth_log_stream *stream,
  */
 BERTH_MUST_USE int berth_log_pass(struct berth_log_stream *stream, int fd);
 
+/* A line of berth's own about the service, among those of its workers. */
+void berth_log_say(struct berth_log *log, const char *text);
+
 /* [0] to read, for berth_log_add(); [1] to write, blocking. Both CLOEXEC. */
 BERTH_MUST_USE int berth_log_pipe(int ret_ends[2]);
 /*

@@ -170,6 +170,15 @@ static void settle(struct berth_ports *ports, size_t index, struct berth_choice 
 			port->refused = choice->refused[i];
 }
 
+/* What berth_ports_add() had no row for. */
+static int refuse_row(const struct berth_ports *ports, struct berth_err *err)
+{
+	if (ports->count == BERTH_PORTS_MAX)
+		return berth_err_set(err, -ENOSPC, BERTH_ERR_REFUSED, "a service can have %d ports",
+				     BERTH_PORTS_MAX);
+	return berth_err_errno(err, -ENOMEM, "cannot keep a port");
+}
+
 static int lease_maps(struct berth_ports *ports, struct berth_err *err)
 {
 	const struct berth_job *job = ports->job;
@@ -188,6 +197,10 @@ static int lease_maps(struct berth_ports *ports, struct berth_err *err)
 		if (r)
 			return r;
 		index = berth_ports_add(ports, BERTH_STEER_DECLARED, name, job->maps[i].from);
+		if (index < 0) {
+			berth_choice_release(&choice);
+			return refuse_row(ports, err);
+		}
 		settle(ports, (size_t)index, &choice, 0);
 		ports->steer[index].mapped = ports->steer[index].wished = true;
 	}
@@ -242,8 +255,9 @@ static void load_foreign(struct berth_ports *ports)
 		free(BERTH_STEAL(ports->foreign));
 }
 
-static void declare(struct berth_ports *ports, const struct berth_wish *wish,
-		    struct berth_choice *choice, bool wished)
+/* The leases that found no row stay with @choice. */
+static int declare(struct berth_ports *ports, const struct berth_wish *wish,
+		   struct berth_choice *choice, bool wished, struct berth_err *err)
 {
 	for (size_t i = 0; i < choice->count; i++) {
 		const struct berth_wish_port *port = &wish->ports[i];
@@ -251,11 +265,14 @@ static void declare(struct berth_ports *ports, const struct berth_wish *wish,
 		uint16_t asked = port->list_len ? port->list[0] : wish->range.lo;
 		int index = berth_ports_add(ports, BERTH_STEER_DECLARED, name, asked);
 
+		if (index < 0)
+			return refuse_row(ports, err);
 		ports->steer[index].udp = port->udp;
 		ports->steer[index].wished = wished;
 		ports->steer[index].remembered = !wished;
 		settle(ports, (size_t)index, choice, i);
 	}
+	return 0;
 }
 
 int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *memory,
@@ -287,12 +304,13 @@ int berth_ports_lease(struct berth_ports *ports, const struct berth_remembered *
 				   recall(wish, memory, &remembered) ? &remembered : NULL, &choice,
 				   err);
 		if (r == 0) {
-			declare(ports, wish, &choice, wished);
+			r = declare(ports, wish, &choice, wished, err);
 			berth_choice_release(&choice);
 		}
 	} else {
 		/* The program's own first bind() will decide. */
-		berth_ports_add(ports, BERTH_STEER_DECLARED, "main", 0);
+		if (berth_ports_add(ports, BERTH_STEER_DECLARED, "main", 0) < 0)
+			r = refuse_row(ports, err);
 	}
 	free(wish);
 	if (r == 0)
@@ -336,11 +354,12 @@ int berth_ports_lease_more(struct berth_ports *ports, const struct berth_wish *w
 	forget_lists(ports);
 	if (r)
 		return r;
+	/* All or none, but for memory: what has a row by then is the service's. */
 	if (ports->count + choice.count > BERTH_PORTS_MAX)
 		r = berth_err_set(err, -ENOSPC, BERTH_ERR_REFUSED, "a service can have %d ports",
 				  BERTH_PORTS_MAX);
 	else
-		declare(ports, &named, &choice, true);
+		r = declare(ports, &named, &choice, true, err);
 	berth_choice_release(&choice);
 	return r;
 }

@@ -120,8 +120,8 @@ BERTH_MUST_USE int berth_ports_lease_more(struct berth_ports *ports, const struc
  * A new row; its index, or -1 when there are too many. A declared one stands before all others, whose
  * first gives way to it.
  */
-int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind, const char *name,
-		    uint16_t asked);
+BERTH_MUST_USE int berth_ports_add(struct berth_ports *ports, enum berth_steer_kind kind,
+				   const char *name, uint16_t asked);
 /* Forget an extra port, which nobody watches any more; the last row takes its place. */
 void berth_ports_drop(struct berth_ports *ports, size_t index);
 

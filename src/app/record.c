@@ -19,11 +19,6 @@ enum {
 	PORTS_FILE_MAX = 1024 * 1024,
 };
 
-static json_t *pid_or_null(pid_t pid)
-{
-	return pid > 0 ? json_integer(pid) : json_null();
-}
-
 static json_t *sessions_document(const struct berth_unit *unit)
 {
 	json_t *sessions = json_array();
@@ -197,7 +192,7 @@ static void write_lock_file(struct berth_unit *unit)
 		if (unit->ports.steer[i].given)
 			json_array_append_new(ports, json_integer(unit->ports.steer[i].given));
 	lock = json_pack("{s:i,s:o,s:o,s:o,s:s,s:s,s:o}", "version", 1, "pid",
-			 pid_or_null(berth_unit_pid(unit)), "started_at",
+			 berth_json_pid(berth_unit_pid(unit)), "started_at",
 			 berth_json_time(unit->started_ms), "ports", ports, "project",
 			 unit->job->identity.project, "service", unit->job->identity.service,
 			 "command", berth_unit_command_document(unit));

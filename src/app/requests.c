@@ -88,6 +88,8 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 		berth_client_fail(client, BERTH_ERR_REFUSED, "a rolling restart is under way");
 		return;
 	}
+	/* What it has begun is undone before anything is changed anew. */
+	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	berth_unit_change_command(unit, words_of(json_object_get(request, "argv")),
 				  words_of(json_object_get(request, "env")));
 	if (rolling) {
@@ -99,7 +101,7 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 		}
 		return;
 	}
-	client->waits |= BERTH_CLIENT_WAITS_FOR_READY;
+	client->waits |= BERTH_CLIENT_WAITS_FOR_RESTART;
 	berth_unit_restart(unit);
 }
 
@@ -111,10 +113,22 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 	int64_t count = berth_json_int(request, "count", 0);
 	bool instances = supervisor->unit_count > 1 || supervisor->job->instances > 1;
 	struct berth_err err = { 0 };
+	const char *why;
 
 	if (count < 1 || count > (instances ? (int64_t)BERTH_SUPERVISOR_UNITS_MAX
 					    : (int64_t)BERTH_UNIT_WORKERS_MAX)) {
 		berth_client_fail(client, BERTH_ERR_USAGE, "no number of workers or instances");
+		return;
+	}
+	if (!instances && count < unit->job->workers && berth_rollout_is_rolling(&unit->rollout)) {
+		berth_client_fail(client, BERTH_ERR_REFUSED,
+				  "a rolling restart is under way: fewer workers when it is over");
+		return;
+	}
+	if (!instances && count > 1 && !berth_unit_can_share(unit, &why)) {
+		berth_err_set(&err, -EOPNOTSUPP, BERTH_ERR_UNSUPPORTED,
+			      "several workers can't have one port here: %s", why);
+		berth_client_fail_with(client, &err);
 		return;
 	}
 	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
@@ -125,7 +139,7 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 		berth_client_fail_with(client, &err);
 		return;
 	}
-	berth_client_answer_waiting(unit, false, NULL);
+	berth_client_answer_waiting(unit, false);
 }
 
 static void do_environment(struct berth_client *client, const json_t *request, int fd)

@@ -3,6 +3,7 @@
 #include "app/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -76,6 +77,21 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
 	berth_client_ask(client, request, fd);
 }
 
+/*
+ * There is no descriptor left for one more client: it hears so at once. Left in the queue, it would
+ * wake us again and again.
+ */
+static void turn_away(struct berth_unit *unit)
+{
+	struct berth_supervisor *supervisor = unit->supervisor;
+	int fd;
+
+	berth_fd_close(&supervisor->spare_fd);
+	fd = berth_uds_accept(unit->control_fd);
+	berth_fd_close(&fd);
+	supervisor->spare_fd = fcntl(supervisor->signal_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void on_connection(struct berth_loop_source *source, uint32_t events)
 {
 	struct berth_unit *unit = berth_container_of(source, struct berth_unit, control_source);
@@ -86,6 +102,8 @@ static void on_connection(struct berth_loop_source *source, uint32_t events)
 	uid_t uid;
 	pid_t pid;
 
+	if (fd == -EMFILE || fd == -ENFILE)
+		turn_away(unit);
 	if (fd < 0 || berth_uds_peer(fd, &pid, &uid) < 0 || (uid != geteuid() && uid != 0))
 		return;
 	while (slot < BERTH_SUPERVISOR_CLIENTS_MAX && supervisor->clients[slot])
@@ -143,14 +161,29 @@ static bool is_answered(const struct berth_client *client, bool final)
 
 	if (final)
 		return client->waits;
-	return ((client->waits & BERTH_CLIENT_WAITS_FOR_READY) && is_complete(unit)) ||
+	return ((client->waits & BERTH_CLIENT_WAITS_FOR_READY) &&
+		unit->state == BERTH_SERVICE_READY) ||
+	       ((client->waits & BERTH_CLIENT_WAITS_FOR_RESTART) && is_complete(unit)) ||
 	       ((client->waits & BERTH_CLIENT_WAITS_FOR_SCALE) &&
 		are_all_complete(unit->supervisor)) ||
 	       ((client->waits & BERTH_CLIENT_WAITS_FOR_ROLLOUT) &&
 		!berth_rollout_is_rolling(&unit->rollout));
 }
 
-void berth_client_answer_waiting(struct berth_unit *unit, bool final, const struct berth_err *err)
+void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
+			       const struct berth_err *err)
+{
+	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
+		struct berth_client *client = unit->supervisor->clients[i];
+
+		if (!client || client->unit != unit || !(client->waits & waits))
+			continue;
+		client->waits = 0;
+		berth_client_fail_with(client, err);
+	}
+}
+
+void berth_client_answer_waiting(struct berth_unit *unit, bool final)
 {
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
 		struct berth_client *client = unit->supervisor->clients[i];
@@ -158,9 +191,7 @@ void berth_client_answer_waiting(struct berth_unit *unit, bool final, const stru
 
 		if (!client || client->unit != unit)
 			continue;
-		if (err && client->waits)
-			berth_client_fail_with(client, err);
-		else if (is_answered(client, final) && rollout && unit->rollout_fault)
+		if (is_answered(client, final) && rollout && unit->rollout_fault)
 			berth_client_fail(client, BERTH_ERR_START_FAILED, unit->rollout_fault);
 		else if (is_answered(client, final))
 			berth_client_reply_service(client);
@@ -175,7 +206,7 @@ void berth_client_answer_waiting(struct berth_unit *unit, bool final, const stru
 void berth_client_answer_all(struct berth_supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->unit_count; i++)
-		berth_client_answer_waiting(supervisor->units[i], false, NULL);
+		berth_client_answer_waiting(supervisor->units[i], false);
 }
 
 void berth_client_answer_ended(struct berth_supervisor *supervisor, pid_t pid,

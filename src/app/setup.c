@@ -3,6 +3,7 @@
 #include "app/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -43,7 +44,7 @@ static void on_signal(struct berth_loop_source *source, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGCHLD)
 		berth_supervisor_reap(supervisor);
-	else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+	else if (info.ssi_signo == SIGTERM)
 		berth_supervisor_end(supervisor, BERTH_END_BY_USER, BERTH_SERVICE_ON_STOP);
 }
 
@@ -53,14 +54,13 @@ static int block_signals(struct berth_supervisor *supervisor)
 
 	/*
 	 * Blocked, not ignored: dispositions would be inherited. SIGTTOU and SIGPIPE come as errors
-	 * of write() then.
+	 * of write() then. SIGINT is the guardian's to judge: a detached service has none.
 	 */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
 	sigaddset(&all, SIGTERM);
-	sigaddset(&all, SIGINT);
 	supervisor->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (supervisor->signal_fd < 0)
 		return -errno;
@@ -89,6 +89,7 @@ void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job
 		.starter_fd = starter_fd,
 		.signal_fd = -1,
 		.owner_fd = -1,
+		.spare_fd = -1,
 		.memory_fd = -1,
 		.loop.epoll_fd = -1,
 		.messages.fd = -1,
@@ -140,6 +141,7 @@ int berth_supervisor_prepare(struct berth_supervisor *supervisor, struct berth_e
 			supervisor->job->detach ? -1 : STDERR_FILENO);
 	berth_outq_init(&supervisor->status, &supervisor->loop, supervisor->job->status_fd);
 	raise_open_files();
+	supervisor->spare_fd = fcntl(supervisor->signal_fd, F_DUPFD_CLOEXEC, 0);
 	/* Without a state folder nothing is remembered. */
 	supervisor->memory_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ports");
 	r = berth_registry_open(&supervisor->registry, err);

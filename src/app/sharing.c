@@ -35,7 +35,7 @@ static void note(struct berth_unit *unit, enum berth_unit_sharing sharing)
 		berth_unit_say(unit,
 			       "%s: its workers block in accept() and have a socket each on every "
 			       "address of both families: other programs of this user could join",
-			       unit->job->identity.service);
+			       unit->name);
 	berth_unit_touch(unit);
 }
 

@@ -128,6 +128,16 @@ int berth_steering_take_socket(struct berth_unit *unit, struct berth_view *view,
 	return fd;
 }
 
+static void forget_dead(struct berth_proc_id *list, size_t *count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if (berth_procfs_is_alive(&list[i]))
+			list[kept++] = list[i];
+	*count = kept;
+}
+
 /* Grows by one; whoever has more than is kept is found by other marks. */
 static void note_process(struct berth_proc_id **list, size_t *count, pid_t tid)
 {
@@ -172,6 +182,9 @@ static void dispatch(struct berth_unit *unit, struct berth_view *view,
 		berth_notify_continue(view->notify_fd, call);
 		break;
 	case BERTH_NOTIFY_LANDLOCK:
+		/* Those of earlier lives, when there are so many. */
+		if (unit->confined_count == BERTH_UNIT_SESSIONS_MAX)
+			forget_dead(unit->confined, &unit->confined_count);
 		note_process(&unit->confined, &unit->confined_count, call->tid);
 		berth_notify_continue(view->notify_fd, call);
 		break;

@@ -239,7 +239,7 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 		supervisor->end_signal =
 			unit->has_end && unit->end.by_signal ? unit->end.status : 0;
 	}
-	berth_client_answer_waiting(unit, true, NULL);
+	berth_client_answer_waiting(unit, true);
 	supervisor->units[index] = supervisor->units[--supervisor->unit_count];
 	berth_unit_free(unit);
 	berth_client_answer_all(supervisor);
@@ -284,6 +284,7 @@ static void deinit(struct berth_supervisor *supervisor)
 	berth_fd_close(&supervisor->memory_fd);
 	berth_fd_close(&supervisor->signal_fd);
 	berth_fd_close(&supervisor->owner_fd);
+	berth_fd_close(&supervisor->spare_fd);
 	berth_fd_close(&supervisor->starter_fd);
 	berth_fd_close(&supervisor->report_fd);
 }

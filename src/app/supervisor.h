@@ -28,9 +28,14 @@ struct berth_pending {
 /* What a client of the control socket waits for; each is answered once. */
 enum berth_client_wait {
 	BERTH_CLIENT_WAITS_FOR_END = 1 << 0, /* nothing lives, the ports are free */
-	BERTH_CLIENT_WAITS_FOR_READY = 1 << 1,
-	BERTH_CLIENT_WAITS_FOR_ROLLOUT = 1 << 2,
-	BERTH_CLIENT_WAITS_FOR_SCALE = 1 << 3,
+	BERTH_CLIENT_WAITS_FOR_READY = 1 << 1, /* it serves, be it not with all its workers */
+	BERTH_CLIENT_WAITS_FOR_RESTART = 1 << 2, /* all that are wanted are ready */
+	BERTH_CLIENT_WAITS_FOR_ROLLOUT = 1 << 3,
+	BERTH_CLIENT_WAITS_FOR_SCALE = 1 << 4,
+	/* All that another life of it ends. */
+	BERTH_CLIENT_WAITS_FOR_LIFE = BERTH_CLIENT_WAITS_FOR_READY |
+				      BERTH_CLIENT_WAITS_FOR_RESTART |
+				      BERTH_CLIENT_WAITS_FOR_ROLLOUT | BERTH_CLIENT_WAITS_FOR_SCALE,
 };
 
 /* One connection to a control socket. */
@@ -65,6 +70,7 @@ struct berth_supervisor {
 	struct berth_loop loop;
 	struct berth_loop_source report_source, signal_source, owner_source;
 	int signal_fd, owner_fd; /* owned */
+	int spare_fd; /* owned; room to turn a client away when there is no other; -1: none */
 	struct berth_outq messages; /* standard error */
 	struct berth_outq status; /* --status-fd */
 	struct berth_registry registry;
@@ -157,11 +163,11 @@ BERTH_MUST_USE int berth_supervisor_open_url(struct berth_unit *unit, const char
 
 /* Listen under the name of @unit, which is its lock. 0 or -errno (-EADDRINUSE: somebody has it). */
 BERTH_MUST_USE int berth_client_listen(struct berth_unit *unit);
-/*
- * Answer those who wait: for ready, or for a restart or scale, which has failed where @err says so;
- * with @final, for the end too, and all connections are closed.
- */
-void berth_client_answer_waiting(struct berth_unit *unit, bool final, const struct berth_err *err);
+/* Answer those for whom it is so; with @final all, for it has ended, and connections are closed. */
+void berth_client_answer_waiting(struct berth_unit *unit, bool final);
+/* It will not come to what those wait for that wait for any of @waits (BERTH_CLIENT_WAITS_FOR_...). */
+void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
+			       const struct berth_err *err);
 /* The same of all units: some wait for more than one. */
 void berth_client_answer_all(struct berth_supervisor *supervisor);
 /* A child has ended: somebody may wait for it. */

@@ -107,6 +107,10 @@ static int take_name(struct berth_unit *unit, bool any_instance, struct berth_er
 				     identity->service);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot take the name of '%s'", identity->service);
+	berth_str_copy(unit->name, sizeof(unit->name), identity->service);
+	if (identity->instance > 1)
+		snprintf(unit->name, sizeof(unit->name), "%s.%u", identity->service,
+			 identity->instance);
 	return 0;
 }
 
@@ -238,7 +242,7 @@ bool berth_unit_is_single(const struct berth_unit *unit)
 	return unit->worker_count == 1;
 }
 
-static bool has_ended(const struct berth_worker *worker)
+bool berth_unit_has_ended(const struct berth_worker *worker)
 {
 	return worker->service.state == BERTH_SERVICE_STOPPED ||
 	       worker->service.state == BERTH_SERVICE_FAILED;
@@ -249,7 +253,7 @@ void berth_unit_purge(struct berth_unit *unit)
 	for (size_t i = unit->worker_count; i-- > 0;) {
 		struct berth_worker *worker = unit->workers[i];
 
-		if (has_ended(worker) && (worker->retiring || worker->next) &&
+		if (berth_unit_has_ended(worker) && (worker->retiring || worker->next) &&
 		    unit->worker_count > 1) {
 			berth_unit_remove_worker(unit, worker);
 			berth_unit_combine(unit);
@@ -275,9 +279,16 @@ static bool has_shown_how(const struct berth_unit *unit)
 	return false;
 }
 
+bool berth_unit_can_share(const struct berth_unit *unit, const char **ret_why)
+{
+	*ret_why = *unit->scope_why ? unit->scope_why : "--steer=off";
+	return unit->job->no_port || unit->scope != BERTH_STEER_OFF;
+}
+
 void berth_unit_fill(struct berth_unit *unit)
 {
 	bool ending = unit->cause != BERTH_END_BY_ITSELF || unit->done;
+	const char *why;
 
 	for (unsigned int number = 1; number <= unit->job->workers && !ending; number++) {
 		struct berth_worker *worker;
@@ -286,10 +297,16 @@ void berth_unit_fill(struct berth_unit *unit)
 			continue;
 		if (unit->worker_count && !has_shown_how(unit))
 			return;
+		if (unit->worker_count && !berth_unit_can_share(unit, &why)) {
+			berth_unit_say(unit, "%s has one worker instead of %u: %s", unit->name,
+				       unit->job->workers, why);
+			unit->job->workers = 1;
+			berth_unit_combine(unit);
+			return;
+		}
 		worker = berth_unit_add_worker(unit, number);
 		if (!worker) {
-			berth_unit_say(unit, "no memory for worker %u of %s", number,
-				       unit->job->identity.service);
+			berth_unit_say(unit, "no memory for worker %u of %s", number, unit->name);
 			return;
 		}
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_START);
@@ -310,8 +327,12 @@ void berth_unit_restart(struct berth_unit *unit)
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		struct berth_worker *worker = unit->workers[i];
 
-		if (worker->next || worker->retiring)
+		if (worker->retiring)
 			continue;
+		if (worker->next) {
+			berth_unit_retire(worker, BERTH_END_BY_RESTART);
+			continue;
+		}
 		worker->cause = BERTH_END_BY_RESTART;
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_RESTART);
 	}
@@ -323,11 +344,10 @@ void berth_unit_scale(struct berth_unit *unit, unsigned int workers)
 	for (size_t i = unit->worker_count; i-- > 0;) {
 		struct berth_worker *worker = unit->workers[i];
 
-		if (worker->number <= workers || worker->retiring)
-			continue;
-		worker->retiring = true;
-		worker->cause = BERTH_END_BY_SCALE;
-		berth_unit_step_worker(worker, BERTH_SERVICE_ON_STOP);
+		if (worker->number > workers)
+			berth_unit_retire(worker, BERTH_END_BY_SCALE);
+		else if (berth_unit_has_ended(worker) && !worker->retiring && !worker->next)
+			berth_unit_step_worker(worker, BERTH_SERVICE_ON_START);
 	}
 	berth_unit_fill(unit);
 	berth_unit_combine(unit);
@@ -343,8 +363,9 @@ void berth_unit_touch(struct berth_unit *unit)
 static void tell_failed(struct berth_unit *unit)
 {
 	struct berth_err err = { 0 };
-	double seconds = (double)(berth_time_now_ms() - unit->started_ms) / 1000;
-	const char *service = unit->job->identity.service;
+	int64_t began_ns = unit->workers[0]->service.spawned_ns;
+	double seconds = (double)(berth_time_mono_ns() - began_ns) / 1e9;
+	const char *service = unit->name;
 	const char *goal =
 		unit->job->ready.kind == BERTH_CHECK_LISTEN ? "it listened" : "it was ready";
 
@@ -474,7 +495,7 @@ void berth_unit_combine(struct berth_unit *unit)
 	    (before != BERTH_SERVICE_UNREADY || !unit->was_ready))
 		tell_ready(unit);
 	for (size_t i = 0; i < unit->worker_count; i++)
-		if (!has_ended(unit->workers[i])) {
+		if (!berth_unit_has_ended(unit->workers[i])) {
 			berth_client_answer_all(unit->supervisor);
 			return;
 		}
@@ -489,7 +510,7 @@ void berth_unit_note_fault(struct berth_worker *worker, int exit_code, const str
 		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_FAILED, exit_code, err);
 	else
 		berth_unit_say(unit, "%s", err->msg);
-	berth_client_answer_waiting(unit, false, err);
+	berth_client_fail_waiting(unit, BERTH_CLIENT_WAITS_FOR_LIFE, err);
 }
 
 void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
@@ -499,9 +520,14 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 		unit->cause = cause;
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	for (size_t i = 0; i < unit->worker_count; i++) {
-		if (unit->workers[i]->cause == BERTH_END_BY_ITSELF)
-			unit->workers[i]->cause = cause;
-		berth_unit_step_worker(unit->workers[i], event);
+		struct berth_worker *worker = unit->workers[i];
+
+		if (worker->cause == BERTH_END_BY_ITSELF)
+			worker->cause = cause;
+		worker->drain_from_ns = 0;
+		if (worker->retiring)
+			berth_unit_drop_sockets(unit, worker);
+		berth_unit_step_worker(worker, event);
 	}
 }
 
@@ -522,7 +548,7 @@ int64_t berth_unit_deadline_ns(const struct berth_unit *unit)
 	next = earlier(next, unit->settle_ns);
 	next = earlier(next, unit->rearm_ns);
 	next = earlier(next, unit->keep_until_ns);
-	next = earlier(next, unit->drain_until_ns);
+	next = earlier(next, unit->drain_look_ns);
 	return earlier(next, unit->poll_ns);
 }
 
@@ -541,8 +567,8 @@ void berth_unit_run_timers(struct berth_unit *unit, int64_t now_ns)
 		berth_unit_poll_ports(unit);
 	if (is_due(unit->keep_until_ns, now_ns))
 		berth_unit_unkeep_all(unit);
-	if (is_due(unit->drain_until_ns, now_ns))
-		berth_unit_roll_drain(unit);
+	if (is_due(unit->drain_look_ns, now_ns))
+		berth_unit_look_at_drains(unit);
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		berth_unit_run_checks(unit->workers[i], now_ns);
 		if (is_due(unit->workers[i]->service.deadline_ns, now_ns))

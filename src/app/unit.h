@@ -6,6 +6,7 @@
 #include "app/ports.h"
 #include "app/prober.h"
 #include "app/registry.h"
+#include "base/str.h"
 #include "os/cgroup.h"
 #include "os/child.h"
 #include "os/loop.h"
@@ -104,6 +105,7 @@ struct berth_worker {
 	int64_t killed_ns; /* the first SIGKILL of this life; 0: none */
 	bool next; /* the new one of a rolling restart, not ready yet */
 	bool retiring; /* its place has been taken, or the service was scaled down */
+	int64_t drain_from_ns; /* retiring: since then its own queues are to get empty; 0: no */
 	pid_t stuck; /* a process that SIGKILL does not end (uninterruptible sleep); 0: none */
 
 	/* written by spawn.c */
@@ -150,6 +152,7 @@ struct berth_unit {
 	struct berth_job *job; /* owned */
 	char id[BERTH_ID_SIZE];
 	char socket_name[100];
+	char name[BERTH_NAME_MAX + 12]; /* for what is said: "api", "api.2" */
 	int control_fd; /* owned */
 	struct berth_loop_source control_source;
 	struct berth_log log;
@@ -195,8 +198,7 @@ struct berth_unit {
 	/* written by rolling.c */
 	struct berth_rollout rollout;
 	char *rollout_fault; /* owned; why the last one was given up; NULL: it was not */
-	int64_t drain_until_ns; /* next look at an old worker's own queue; 0: none is emptying */
-	int64_t drain_from_ns;
+	int64_t drain_look_ns; /* next look at queues that are to get empty; 0: there are none */
 
 	/* written by checks.c */
 	int notify_fd; /* of sd_notify(3), owned; -1: none */
@@ -223,6 +225,10 @@ void berth_unit_start(struct berth_unit *unit);
 struct berth_worker *berth_unit_add_worker(struct berth_unit *unit, unsigned int number);
 void berth_unit_remove_worker(struct berth_unit *unit, struct berth_worker *worker);
 struct berth_worker *berth_unit_find_worker(const struct berth_unit *unit, unsigned int serial);
+/* Stopped or failed: this was its last life, unless somebody asks for another. */
+bool berth_unit_has_ended(const struct berth_worker *worker);
+/* Several workers have one port only where their calls are answered; *ret_why is why they are not. */
+bool berth_unit_can_share(const struct berth_unit *unit, const char **ret_why);
 /* As many as are wanted that are missing, where the first has shown how it listens. */
 void berth_unit_fill(struct berth_unit *unit);
 /* End this life of each worker, and begin the next. */
@@ -333,6 +339,9 @@ void berth_unit_forget_watches(struct berth_unit *unit);
 void berth_unit_reclaim(struct berth_unit *unit, size_t index, uint64_t inode);
 /* Before a stop: the service's sockets become its own affair, of @worker alone or (NULL) of all. */
 void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker *worker);
+/* Has a process of another worker than @worker socket @inode of @port? */
+bool berth_unit_is_shared(const struct berth_port *port, uint64_t inode,
+			  const struct berth_worker *worker);
 /* Nothing of @worker lives: it has no sockets any more; @keep: what listened waits for its next life. */
 void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker *worker, bool keep);
 void berth_unit_settle(struct berth_unit *unit);
@@ -371,7 +380,7 @@ BERTH_MUST_USE int berth_unit_share(struct berth_unit *unit, struct berth_view *
 				    const struct berth_addr *addr, bool v6only,
 				    uint64_t *ret_inode);
 
-/* rolling.c - one worker after the other is replaced */
+/* rolling.c - one worker after the other is replaced, or goes */
 
 /* -EBUSY with @err: one is under way; -EINVAL: nothing runs that could be replaced. */
 BERTH_MUST_USE int berth_unit_begin_rollout(struct berth_unit *unit, struct berth_err *err);
@@ -379,8 +388,13 @@ void berth_unit_roll(struct berth_unit *unit, enum berth_rollout_event event);
 /* @worker has become ready, or has ended: does a rollout wait for that? */
 void berth_unit_roll_on_ready(struct berth_worker *worker);
 void berth_unit_roll_on_end(struct berth_worker *worker);
-/* The queue of the one that goes has emptied, perhaps. */
-void berth_unit_roll_drain(struct berth_unit *unit);
+/*
+ * @worker goes, the others go on: when no client waits in a queue of its own, it is stopped. Again:
+ * nothing.
+ */
+void berth_unit_retire(struct berth_worker *worker, enum berth_end_cause cause);
+/* Queues have emptied, perhaps. */
+void berth_unit_look_at_drains(struct berth_unit *unit);
 
 /* checks.c - readiness and liveness */
 
@@ -401,8 +415,10 @@ BERTH_MUST_USE int berth_unit_compile_pattern(struct berth_unit *unit);
 void berth_unit_free_pattern(struct berth_unit *unit);
 
 /* announce.c - what the user reads */
-void berth_unit_say(const struct berth_unit *unit, const char *fmt, ...) BERTH_PRINTF(2, 3);
-void berth_unit_verbose(const struct berth_unit *unit, const char *fmt, ...) BERTH_PRINTF(2, 3);
+/* To whoever reads our stderr; of a background service, into its log. */
+void berth_unit_say(struct berth_unit *unit, const char *fmt, ...) BERTH_PRINTF(2, 3);
+/* With --verbose. */
+void berth_unit_verbose(struct berth_unit *unit, const char *fmt, ...) BERTH_PRINTF(2, 3);
 /* "node 812 'shop/api'" where the port is another service's of berth; @arg is the unit. */
 bool berth_unit_own_holder(uint16_t port, char *buf, size_t size, void *arg);
 /*
@@ -415,6 +431,8 @@ void berth_unit_announce(struct berth_unit *unit);
 void berth_unit_announce_silence(struct berth_worker *worker);
 /* How a life ended that another one follows, or that was the last because of the limit. */
 void berth_unit_announce_end(struct berth_worker *worker);
+/* "api (worker 2) ended with exit 3". */
+void berth_unit_describe_end(const struct berth_worker *worker, struct berth_str *text);
 /* One line on --status-fd; consumes @event. */
 void berth_unit_event(const struct berth_unit *unit, const char *name, json_t *event);
 

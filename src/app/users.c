@@ -227,9 +227,13 @@ void berth_unit_check_users(struct berth_unit *unit, size_t index)
 void berth_unit_check_all(struct berth_unit *unit)
 {
 	for (size_t i = unit->ports.count; i-- > 0;) {
-		bool extra = unit->ports.steer[i].kind != BERTH_STEER_DECLARED;
+		bool extra;
 
 		berth_unit_check_users(unit, i);
+		/* What that has led to may have dropped rows already. */
+		if (i >= unit->ports.count)
+			continue;
+		extra = unit->ports.steer[i].kind != BERTH_STEER_DECLARED;
 		if (extra && !unit->ports.steer[i].live) {
 			berth_registry_unclaim_port(&unit->supervisor->registry,
 						    unit->ports.steer[i].given, unit->id);
@@ -331,9 +335,8 @@ void berth_unit_rearm(struct berth_unit *unit)
 							  EPOLLIN | EPOLLONESHOT) == 0;
 }
 
-/* Does another worker than @worker have it? */
-static bool is_shared(const struct berth_port *port, uint64_t inode,
-		      const struct berth_worker *worker)
+bool berth_unit_is_shared(const struct berth_port *port, uint64_t inode,
+			  const struct berth_worker *worker)
 {
 	for (size_t i = 0; i < port->user_size; i++)
 		if (port->users[i].inode == inode && port->users[i].worker != worker->serial)
@@ -350,7 +353,10 @@ void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker 
 			struct berth_lease_owner *owner = &port->lease.owners[j];
 			uint64_t inode = owner->inode;
 
-			if (owner->fd < 0 || (worker && is_shared(port, inode, worker)))
+			if (owner->fd < 0 || (worker && berth_unit_is_shared(port, inode, worker)))
+				continue;
+			/* No client comes to it any more, so it may stand until its worker is gone. */
+			if (worker && owner->avoided && unit->cause == BERTH_END_BY_ITSELF)
 				continue;
 			/* Of another worker, between two lives. */
 			if (worker && owner->kept && unit->worker_count > 1)

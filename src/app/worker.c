@@ -41,35 +41,51 @@ static size_t count_workers(const struct berth_supervisor *supervisor)
 	return count;
 }
 
-/* What hangs below us and is none of a bare tree; zero-terminated. */
-static pid_t *list_others(const struct berth_supervisor *supervisor)
+/* The process between us and its tree, if it lives: its number may be somebody else's later. */
+static pid_t keeper_of(const struct berth_worker *worker)
 {
+	return worker->keeper_gone ? 0 : worker->child.keeper.pid;
+}
+
+/*
+ * What hangs below us and is none of @worker's tree, which is bare; zero-terminated. The tree of a
+ * keeper that somebody has killed hangs there too.
+ */
+static pid_t *list_others(const struct berth_worker *worker)
+{
+	const struct berth_supervisor *supervisor = worker->unit->supervisor;
 	size_t count = 0;
-	pid_t *pids = calloc(BERTH_ARRAY_SIZE(supervisor->outside) + count_workers(supervisor) + 1,
-			     sizeof(*pids));
+	pid_t *pids =
+		calloc(BERTH_ARRAY_SIZE(supervisor->outside) + 2 * count_workers(supervisor) + 1,
+		       sizeof(*pids));
 
 	for (size_t i = 0; pids && i < BERTH_ARRAY_SIZE(supervisor->outside); i++)
 		if (supervisor->outside[i].pid)
 			pids[count++] = supervisor->outside[i].pid;
 	for (size_t i = 0; pids && i < supervisor->unit_count; i++)
 		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
-			const struct berth_child *child = &supervisor->units[i]->workers[j]->child;
+			const struct berth_worker *other = supervisor->units[i]->workers[j];
 
-			if (child->keeper.pid)
-				pids[count++] = child->keeper.pid;
+			if (other == worker)
+				continue;
+			if (keeper_of(other))
+				pids[count++] = keeper_of(other);
+			if (other->child.pid > 0 && !other->service.main_gone)
+				pids[count++] = other->child.pid;
 		}
 	return pids;
 }
 
 int berth_unit_load_tree(const struct berth_worker *worker, struct berth_tree *ret_tree)
 {
-	const struct berth_supervisor *supervisor = worker->unit->supervisor;
 	BERTH_AUTO_FREE pid_t *others = NULL;
 
-	if (worker->child.keeper.pid)
-		return berth_tree_load(worker->child.keeper.pid, NULL, ret_tree);
-	others = list_others(supervisor);
-	return others ? berth_tree_load(supervisor->self.pid, others, ret_tree) : -ENOMEM;
+	if (keeper_of(worker))
+		return berth_tree_load(keeper_of(worker), NULL, ret_tree);
+	others = list_others(worker);
+	if (!others)
+		return -ENOMEM;
+	return berth_tree_load(worker->unit->supervisor->self.pid, others, ret_tree);
 }
 
 /* Named at the end: what was ended besides the process that we had started. */
@@ -115,13 +131,12 @@ static void note_stuck(struct berth_worker *worker, const struct berth_tree *tre
 			&err, -EBUSY, BERTH_ERR_REFUSED,
 			"process %d (%s) of '%s' does not end after SIGKILL: it sleeps in the "
 			"kernel (%s)",
-			proc->id.pid, comm, worker->unit->job->identity.service,
-			*channel ? channel : "unknown");
+			proc->id.pid, comm, worker->unit->name, *channel ? channel : "unknown");
 		berth_err_hint(&err, "%s",
 			       "it ends when what it waits for does: a disk, a network "
 			       "file system, a driver");
 		berth_unit_say(worker->unit, "%s", err.msg);
-		berth_client_answer_waiting(worker->unit, false, &err);
+		berth_client_fail_waiting(worker->unit, ~0u, &err);
 	}
 }
 
@@ -198,8 +213,9 @@ static void begin_watch(struct berth_worker *worker)
 		berth_unit_verbose(worker->unit, "cannot watch the keeper of process %d",
 				   worker->child.pid);
 	if (fd < 0) {
-		berth_unit_poll_ports(worker->unit);
-		return;
+		if (worker->unit->scope == BERTH_STEER_OFF)
+			berth_unit_poll_ports(worker->unit);
+		return; /* else it was killed before it had its filter */
 	}
 	/*
 	 * The guardian's duplicate keeps trapped calls waiting, not failing, when we are gone; and
@@ -216,6 +232,7 @@ static void end_watch(struct berth_worker *worker)
 {
 	struct berth_loop *loop = &worker->unit->supervisor->loop;
 
+	berth_unit_end_checks(worker);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(worker->streams); i++)
 		berth_log_finish_stream(BERTH_STEAL(worker->streams[i]));
 	berth_loop_remove(loop, &worker->keeper_source);
@@ -263,8 +280,9 @@ static void spawn(struct berth_worker *worker)
 	else
 		berth_unit_touch(unit);
 	berth_unit_begin_checks(worker);
+	/* In the next turn: whoever has had a place made for this one may be at its ports just now. */
 	if (unit->job->pass_socket)
-		berth_unit_settle(unit);
+		unit->settle_ns = berth_time_mono_ns();
 	berth_unit_review(worker);
 }
 
@@ -349,6 +367,23 @@ bool berth_unit_will_return(const struct berth_worker *worker)
 	       service->policy.restart != BERTH_SERVICE_RESTART_NO;
 }
 
+/* The others go on, but it will not be as those want it who wait for all of them. */
+static void tell_lost(const struct berth_worker *worker)
+{
+	struct berth_unit *unit = worker->unit;
+	struct berth_str text = { 0 };
+	struct berth_err err = { 0 };
+
+	if (unit->done || worker->retiring || worker->next || worker->service.asked)
+		return;
+	berth_unit_describe_end(worker, &text);
+	berth_err_set(&err, -EIO, BERTH_ERR_START_FAILED, "%s",
+		      berth_str_text(&text) ? text.text : "a worker has ended");
+	berth_str_deinit(&text);
+	berth_client_fail_waiting(
+		unit, BERTH_CLIENT_WAITS_FOR_RESTART | BERTH_CLIENT_WAITS_FOR_SCALE, &err);
+}
+
 void berth_unit_step_worker(struct berth_worker *worker, enum berth_service_event event)
 {
 	enum berth_service_state before = worker->service.state;
@@ -372,6 +407,7 @@ void berth_unit_step_worker(struct berth_worker *worker, enum berth_service_even
 		berth_unit_roll_on_ready(worker);
 		berth_unit_fill(worker->unit);
 	} else if (actions & BERTH_SERVICE_DO_FINISH) {
+		tell_lost(worker);
 		berth_unit_roll_on_end(worker);
 	}
 }
@@ -400,16 +436,18 @@ void berth_unit_press_on(struct berth_worker *worker)
  */
 static bool is_tree_gone(struct berth_worker *worker)
 {
-	bool filtered = worker->unit->scope != BERTH_STEER_OFF;
+	bool filtered = worker->tree_hup;
 	BERTH_AUTO_FREE pid_t *others = NULL;
 	struct berth_tree tree = { 0 };
 	size_t living = 0;
 
-	if (filtered && !worker->tree_hup)
+	if (worker->view.notify_fd >= 0)
 		return false;
-	if (worker->child.keeper.pid)
-		return worker->keeper_gone;
-	others = list_others(worker->unit->supervisor);
+	if (keeper_of(worker))
+		return false;
+	if (worker->child.keeper.pid && filtered)
+		return true;
+	others = list_others(worker);
 	if (others && !berth_tree_has_child_but(others))
 		return true;
 	if (berth_unit_load_tree(worker, &tree) < 0)

@@ -64,6 +64,11 @@ json_t *berth_json_time(int64_t ms)
 	return ms ? json_string(berth_time_format(ms, buf)) : json_null();
 }
 
+json_t *berth_json_pid(pid_t pid)
+{
+	return pid > 0 ? json_integer(pid) : json_null();
+}
+
 json_t *berth_json_parse(const char *text, size_t len)
 {
 	return json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 static inline void berth_json_cleanup(json_t **json)
 {
@@ -30,6 +31,8 @@ json_t *berth_json_text(const char *bytes);
 json_t *berth_json_text_or_null(const char *bytes);
 /* A time as RFC 3339, null for 0. New reference. */
 json_t *berth_json_time(int64_t ms);
+/* A pid, null for none (not above 0). New reference. */
+json_t *berth_json_pid(pid_t pid);
 
 /*
  * Parse @text; duplicate keys are refused, depth and size are jansson's. NULL on error. New

@@ -318,6 +318,9 @@ static void print_head(struct logs *logs, const struct source *source)
 		berth_out_result(out, "%s%s%s ", berth_out_tone(out, BERTH_TONE_DIM),
 				 berth_time_format(source->entry.at_ms, stamp),
 				 berth_out_tone(out, BERTH_TONE_PLAIN));
+	if (source->entry.is_own)
+		berth_out_result(out, "%sberth:%s ", berth_out_tone(out, BERTH_TONE_DIM),
+				 berth_out_tone(out, BERTH_TONE_PLAIN));
 }
 
 /* A piece of a long line goes on where it ended, unless somebody has spoken in between. */

@@ -35,7 +35,7 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 
 	json_array_foreach (records, i, record) {
 		BERTH_AUTO_JSON json_t *answer = NULL;
-		int64_t began = berth_time_now_ms();
+		int64_t began = berth_time_mono_ns();
 		int r = berth_stop(&services->registry, record, &spec, &answer, err);
 
 		if (r < 0)
@@ -47,7 +47,7 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 			continue;
 		}
 		berth_ended_say(&cli->out, berth_registry_service(record), answer,
-				berth_time_now_ms() - began);
+				(berth_time_mono_ns() - began) / 1000000);
 		json_array_append(documents, answer ? json_object_get(answer, "service")
 						    : berth_registry_service(record));
 	}

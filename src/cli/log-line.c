@@ -91,8 +91,10 @@ json_t *berth_log_line_document(const struct berth_log_entry *entry, const char 
 			 berth_json_time(entry->at_ms), "service", berth_json_text(service),
 			 "instance", (json_int_t)instance, "worker",
 			 entry->worker ? (int)entry->worker : 1, "stream",
-			 entry->is_stderr ? "stderr" : "stdout", "text",
-			 text_document(entry->text, entry->len));
+			 entry->is_own	    ? "berth"
+			 : entry->is_stderr ? "stderr"
+					    : "stdout",
+			 "text", text_document(entry->text, entry->len));
 }
 
 static int parse_offset(const char *text, int64_t *ret_ms)

@@ -106,6 +106,9 @@ static int check_life(const struct berth_run_args *args, struct berth_err *err)
 	if ((args->log_size || args->log_files || args->log_age_ms) && !args->detach)
 		return usage(err, "--log-size, --log-files and --log-age need -d",
 			     "in the foreground, the output goes to where berth's own goes");
+	if (args->stop_signal == SIGKILL)
+		return usage(err, "--stop-signal: SIGKILL does not ask, and leaves no time to end",
+			     "--grace 0 sends it at once after the stop signal");
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(no_end); i++)
 		if (args->stop_signal == no_end[i])
 			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,

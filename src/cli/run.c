@@ -135,7 +135,8 @@ static json_t *services_of(json_t *told)
 	return json_is_array(services) ? json_incref(services) : json_pack("[O]", told);
 }
 
-static void print_started(struct berth_cli *cli, json_t *told, bool reused)
+static void print_started(struct berth_cli *cli, const struct berth_job *job, json_t *told,
+			  bool reused)
 {
 	BERTH_AUTO_JSON json_t *services = services_of(told);
 	const json_t *first = json_array_get(services, 0);
@@ -155,6 +156,11 @@ static void print_started(struct berth_cli *cli, json_t *told, bool reused)
 			print_port(cli, service, port, reused, json_array_size(services) > 1);
 	if (why)
 		berth_out_say(&cli->out, "no steering: %s", why);
+	if (!reused && json_array_size(json_object_get(first, "workers")) < job->workers)
+		berth_out_say(
+			&cli->out,
+			"one worker instead of %u: without steering they can't share the port",
+			job->workers);
 }
 
 /* The one that is to blame: the first that is not ready. A new reference; NULL: nothing was told. */
@@ -175,12 +181,12 @@ static int stop_record(struct berth_cli *cli, struct berth_registry *registry, j
 {
 	const struct berth_stop_spec spec = { .grace_ms = -1, .force = true };
 	BERTH_AUTO_JSON json_t *answer = NULL;
-	int64_t began = berth_time_now_ms();
+	int64_t began = berth_time_mono_ns();
 	int r = berth_stop(registry, record, &spec, &answer, err);
 
 	if (r == 0)
 		berth_ended_say(&cli->out, berth_registry_service(record), answer,
-				berth_time_now_ms() - began);
+				(berth_time_mono_ns() - began) / 1000000);
 	return r < 0 ? r : 0;
 }
 
@@ -314,7 +320,7 @@ static int run_detached(struct berth_cli *cli, struct berth_job *job, struct ber
 	if (err->code == BERTH_ERR_ALREADY_RUNNING)
 		cli->error_exit = 0;
 	if (r >= 0) {
-		print_started(cli, told, r == 1);
+		print_started(cli, job, told, r == 1);
 		return 0;
 	}
 	failed = failed_one(told);

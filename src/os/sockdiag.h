@@ -11,6 +11,8 @@
 /* Sets of states, as the bits of enum tcp_state in the kernel's tcp_states.h. */
 #define BERTH_SOCKDIAG_LISTEN (1u << 10)
 #define BERTH_SOCKDIAG_TIME_WAIT (1u << 6)
+/* The last ACK has not come, or there was no place in the queue for it: SYN_RECV. */
+#define BERTH_SOCKDIAG_HANDSHAKE (1u << 3)
 /* Bound, not listening (its state is TCP_CLOSE): since Linux 6.8, older ones ignore the bit. */
 #define BERTH_SOCKDIAG_BOUND (1u << 13)
 #define BERTH_SOCKDIAG_CONNECTED \

@@ -6,6 +6,9 @@
  * grown from its root. A process whose parent dies between the two reads may be missed; below a
  * subreaper (PR_SET_CHILD_SUBREAPER) it hangs at the root the next time, so callers that must reach
  * everybody look again until nobody is left.
+ *
+ * That pass costs some microseconds for each process of the machine. It is spared where the kernel
+ * says at once that the root has no child, and so no offspring: the usual case at an end.
  */
 #include "os/tree.h"
 
@@ -94,12 +97,46 @@ static size_t grow(struct census *census, pid_t root, const pid_t *except)
 	return count;
 }
 
+/* Does @path, a list of the children of a thread, name one that is none of @except? */
+static bool names_child_but(const char *path, const pid_t *except)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	char *at, *end;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, path, CHILDREN_MAX, &text, &len) < 0)
+		return true;
+	for (at = text;; at = end) {
+		pid_t pid = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			return false;
+		if (!is_among(pid, except))
+			return true;
+	}
+}
+
+/* A child belongs to the thread that made it: only of the one of a single thread all are known. */
+static bool is_childless(pid_t root, const pid_t *except)
+{
+	struct berth_proc_stat stat;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", root, root);
+	return berth_procfs_stat(root, &stat) == 0 && stat.threads == 1 &&
+	       !names_child_but(path, except);
+}
+
 int berth_tree_load(pid_t root, const pid_t *except, struct berth_tree *ret_tree)
 {
 	struct census census = { 0 };
 	size_t kept = 0, count;
 	int r;
 
+	if (is_childless(root, except)) {
+		*ret_tree = (struct berth_tree){ 0 };
+		return 0;
+	}
 	r = berth_procfs_each(count_process, &census);
 	if (r < 0) {
 		free(census.procs);
@@ -130,21 +167,7 @@ bool berth_tree_has_one_child(pid_t pid)
 
 bool berth_tree_has_child_but(const pid_t *except)
 {
-	BERTH_AUTO_FREE char *text = NULL;
-	char *at, *end;
-	size_t len;
-
-	if (berth_statefile_read(AT_FDCWD, "/proc/thread-self/children", CHILDREN_MAX, &text,
-				 &len) < 0)
-		return true;
-	for (at = text;; at = end) {
-		pid_t pid = (pid_t)strtol(at, &end, 10);
-
-		if (end == at)
-			return false;
-		if (!is_among(pid, except))
-			return true;
-	}
+	return names_child_but("/proc/thread-self/children", except);
 }
 
 void berth_tree_deinit(struct berth_tree *tree)

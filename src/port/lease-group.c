@@ -33,8 +33,9 @@
  * has, the group is open, and we say so.
  *
  * The kernel keeps the members of a group in an array: one that listens is appended, and when one
- * stops, the last takes its place. A preference is a BPF program that returns an index of it, so
- * the places are counted here as well.
+ * stops, the last takes its place. Who shall get no more clients is left out by a BPF program that
+ * returns an index of it, so the places are counted here as well. An index beyond the end is no
+ * harm: the kernel chooses by itself then.
  */
 #include "port/lease.h"
 
@@ -325,6 +326,72 @@ static uint16_t count_listening(const struct berth_lease *lease,
 	return count;
 }
 
+static int detach(const struct berth_lease_owner *member)
+{
+	int r = berth_sock_set(member->fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static struct sock_filter statement(uint16_t code, uint32_t k)
+{
+	return (struct sock_filter)BPF_STMT(code, k);
+}
+
+/* New clients of @member's group go to one of the members at @places, by chance. */
+static int attach(const struct berth_lease_owner *member, const uint16_t *places, uint16_t count)
+{
+	struct sock_filter code[2 + 2 * BERTH_LEASE_OWNERS_MAX];
+	struct sock_fprog program = { .filter = code };
+	uint16_t n = 0;
+
+	code[n++] = statement(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));
+	code[n++] = statement(BPF_ALU | BPF_MOD | BPF_K, count);
+	for (uint16_t i = 0; i < count; i++) {
+		if (i + 1 < count)
+			code[n++] =
+				(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1);
+		code[n++] = statement(BPF_RET | BPF_K, places[i]);
+	}
+	program.len = n;
+	return setsockopt(member->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			  sizeof(program)) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* Clients of @member's group go to all of it that are not avoided, or to all. */
+static int spread(const struct berth_lease *lease, const struct berth_lease_owner *member)
+{
+	uint16_t places[BERTH_LEASE_OWNERS_MAX], count = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < lease->owner_size; i++) {
+		const struct berth_lease_owner *other = &lease->owners[i];
+
+		if (!other->listening || !is_same_group(member, member->fd, other))
+			continue;
+		if (!other->avoided)
+			places[count++] = other->group_index;
+		any |= other->avoided;
+	}
+	return any && count ? attach(member, places, count) : detach(member);
+}
+
+/* After a change of who is in @member's group, at which place; only where some are avoided. */
+static void spread_again(const struct berth_lease *lease, const struct berth_lease_owner *member)
+{
+	for (size_t i = 0; i < lease->owner_size; i++) {
+		const struct berth_lease_owner *other = &lease->owners[i];
+
+		if (other->avoided && is_same_group(member, member->fd, other)) {
+			/* At worst an avoided one gets clients, as any member does. */
+			(void)!spread(lease, member);
+			return;
+		}
+	}
+}
+
 int berth_lease_listen_in_group(struct berth_lease *lease, struct berth_lease_owner *owner,
 				int backlog)
 {
@@ -344,72 +411,39 @@ int berth_lease_listen_in_group(struct berth_lease *lease, struct berth_lease_ow
 	}
 	owner->group_index = count_listening(lease, owner);
 	owner->listening = true;
+	spread_again(lease, owner);
 	return sealed ? 0 : BERTH_LEASE_OPEN_GROUP;
 }
 
-/* Clients of @member's group go to the one at @index. */
-static int attach(const struct berth_lease_owner *member, uint16_t index)
+int berth_lease_avoid(struct berth_lease *lease, struct berth_lease_owner *owner, bool avoid)
 {
-	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, index);
-	const struct sock_fprog program = { .len = 1, .filter = &code };
-
-	return setsockopt(member->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-			  sizeof(program)) < 0
-		       ? -errno
-		       : 0;
-}
-
-static int detach(const struct berth_lease_owner *member)
-{
-	int r = berth_sock_set(member->fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
-
-	return r == -ENOENT ? 0 : r;
-}
-
-int berth_lease_prefer(struct berth_lease *lease, struct berth_lease_owner *owner)
-{
-	int r = 0;
-
-	if (owner && (!owner->grouped || !owner->listening))
+	if (!owner->grouped || !owner->listening)
 		return -EINVAL;
-	if (owner)
-		r = attach(owner, owner->group_index);
-	for (size_t i = 0; i < lease->owner_size && r == 0; i++) {
-		struct berth_lease_owner *other = &lease->owners[i];
-
-		if (other->fd < 0 || !other->preferred)
-			continue;
-		if (owner && !is_same_group(owner, owner->fd, other))
-			continue;
-		if (!owner)
-			r = detach(other);
-		other->preferred = r < 0;
-	}
-	if (owner && r == 0)
-		owner->preferred = true;
-	return r;
+	owner->avoided = avoid;
+	return spread(lease, owner);
 }
 
-void berth_lease_leave_group(struct berth_lease *lease, const struct berth_lease_owner *owner)
+void berth_lease_leave_group(struct berth_lease *lease, struct berth_lease_owner *owner)
 {
+	struct berth_lease_owner *other = NULL;
+	bool avoided = owner->avoided;
 	uint16_t last;
-	int r = 0;
 
-	if (!owner->grouped)
+	if (!owner->grouped || !owner->listening)
 		return;
 	last = count_listening(lease, owner);
+	owner->listening = owner->avoided = false;
 	for (size_t i = 0; i < lease->owner_size; i++) {
-		struct berth_lease_owner *other = &lease->owners[i];
+		struct berth_lease_owner *member = &lease->owners[i];
 
-		if (other == owner || !other->listening || !is_same_group(owner, owner->fd, other))
+		if (!member->listening || !is_same_group(owner, owner->fd, member))
 			continue;
-		if (owner->preferred)
-			r = detach(other);
-		if (other->group_index != last)
-			continue;
-		other->group_index = owner->group_index;
-		if (other->preferred)
-			r = attach(other, other->group_index);
+		if (member->group_index == last)
+			member->group_index = owner->group_index;
+		other = member;
 	}
-	(void)r; /* the group has a preference for somebody else of it, at worst */
+	if (other && avoided)
+		(void)!spread(lease, other);
+	else if (other)
+		spread_again(lease, other);
 }

@@ -13,8 +13,10 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 
+#include "os/sockdiag.h"
+
 enum {
-	KEPT_BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+	LONG_QUEUE = 4096, /* the kernel cuts it to net.core.somaxconn */
 	FIRST_SIZE = 2, /* most services have one socket, or one of each family */
 };
 
@@ -75,14 +77,19 @@ struct berth_lease_owner *berth_lease_find_kept(struct berth_lease *lease,
 	return NULL;
 }
 
+void berth_lease_raise_queue(const struct berth_lease_owner *owner)
+{
+	/* It listens already: with a shorter queue, if this should fail. */
+	(void)!berth_sock_listen(owner->fd, LONG_QUEUE);
+}
+
 void berth_lease_keep(struct berth_lease *lease, struct berth_lease_owner *owner)
 {
 	(void)lease;
 	if (!owner->listening)
 		return;
 	owner->kept = true;
-	/* It listens already: with a shorter queue, if this should fail. */
-	(void)!berth_sock_listen(owner->fd, KEPT_BACKLOG);
+	berth_lease_raise_queue(owner);
 }
 
 void berth_lease_unkeep(struct berth_lease *lease, struct berth_lease_owner *owner)
@@ -100,6 +107,24 @@ unsigned int berth_lease_waiting(const struct berth_lease_owner *owner)
 		return 0;
 	/* Of a listener this is the length of its queue (tcp_get_info). */
 	return info.tcpi_unacked;
+}
+
+static int note_any(const struct berth_sockdiag_entry *entry, void *arg)
+{
+	return 1;
+}
+
+bool berth_lease_has_handshakes(const struct berth_lease *lease)
+{
+	const struct berth_sockdiag_query query = {
+		.family = AF_UNSPEC,
+		.protocol = IPPROTO_TCP,
+		.states = BERTH_SOCKDIAG_HANDSHAKE,
+		.port_lo = lease->port,
+		.port_hi = lease->port,
+	};
+
+	return berth_sockdiag_each(&query, note_any, NULL) > 0;
 }
 
 static struct berth_lease_owner *free_slot(struct berth_lease *lease)

@@ -490,11 +490,10 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 {
 	int *holder = owner->families & BERTH_LEASE_V4 ? &lease->holder4 : &lease->holder6;
 
-	if (owner->listening) {
+	if (owner->listening)
 		shutdown(owner->fd, SHUT_RDWR);
-		berth_lease_leave_group(lease, owner);
-	}
-	owner->listening = owner->kept = owner->preferred = false;
+	berth_lease_leave_group(lease, owner);
+	owner->listening = owner->kept = owner->avoided = false;
 	/*
 	 * A wildcard owner takes the place of the holders it had replaced. A dual-stack one stands
 	 * in both families: it goes into holder4 and holder6 as two descriptors of one socket, each
@@ -512,8 +511,7 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 
 void berth_lease_drop_owner(struct berth_lease *lease, struct berth_lease_owner *owner)
 {
-	if (owner->grouped)
-		berth_lease_leave_group(lease, owner);
+	berth_lease_leave_group(lease, owner);
 	berth_fd_close(&owner->fd);
 }
 

@@ -38,7 +38,7 @@ struct berth_lease_owner {
 	bool nonblock_at_bind; /* O_NONBLOCK was set in bind(); what it is now, fcntl(fd) tells */
 	bool kept; /* no process has it: it listens for the next life, which gets it */
 	bool grouped; /* SO_REUSEPORT is on: bound beside others of the service, berth_lease_join() */
-	bool preferred; /* it alone gets the clients of its group, berth_lease_prefer() */
+	bool avoided; /* new clients of its group go to the others, berth_lease_avoid() */
 };
 
 /* What we may do here, found once by berth_lease_probe() and passed to all that follows. */
@@ -122,13 +122,14 @@ BERTH_MUST_USE int berth_lease_join(struct berth_lease *lease, int fd,
 				    const struct berth_addr *addr);
 
 /*
- * From now on only @owner, a listening member, gets the new clients of its group; NULL: each gets
- * some again, in all groups of this lease. So another member can be drained before it ends: its
- * queue is empty once berth_lease_waiting() says 0 (handshakes that are under way arrive within a
- * round trip). A preference ends with its owner. -EINVAL: @owner is no listening member; -errno
- * (MPTCP has no such thing: -EOPNOTSUPP, -ENOPROTOOPT).
+ * From now on the new clients of its group go to other members than @owner, in equal shares, as far
+ * as one listens that is not avoided as well; !@avoid: to it too again. So a member can be drained
+ * before it ends: it has been once berth_lease_waiting() says 0 and no handshake hangs. Ends with
+ * the owner. -EINVAL: @owner is no listening member; -errno (MPTCP has no such thing: -EOPNOTSUPP,
+ * -ENOPROTOOPT).
  */
-BERTH_MUST_USE int berth_lease_prefer(struct berth_lease *lease, struct berth_lease_owner *owner);
+BERTH_MUST_USE int berth_lease_avoid(struct berth_lease *lease, struct berth_lease_owner *owner,
+				     bool avoid);
 
 /*
  * The listening @owner, which no process has any more, goes on listening for the next life, with
@@ -149,8 +150,17 @@ struct berth_lease_owner *berth_lease_find_kept(struct berth_lease *lease,
 /* It was handed over: a process has it again. Its listen() sets the queue's length back. */
 void berth_lease_unkeep(struct berth_lease *lease, struct berth_lease_owner *owner);
 
+/* The listening @owner gets the longest queue that the kernel allows, until its next listen(). */
+void berth_lease_raise_queue(const struct berth_lease_owner *owner);
+
 /* How many clients wait in the queue of @owner for an accept(); 0 if it does not listen. */
 unsigned int berth_lease_waiting(const struct berth_lease_owner *owner);
+
+/*
+ * Is any handshake on the port under way? One takes no time, except where a queue was full: the
+ * client believes to be connected, and is in no queue yet.
+ */
+bool berth_lease_has_handshakes(const struct berth_lease *lease);
 
 /* The owner with this inode; NULL: none. */
 struct berth_lease_owner *berth_lease_find_owner(struct berth_lease *lease, uint64_t inode);
@@ -215,4 +225,4 @@ bool berth_lease_has_group(const struct berth_lease *lease);
 BERTH_MUST_USE int berth_lease_listen_in_group(struct berth_lease *lease,
 					       struct berth_lease_owner *owner, int backlog);
 /* @owner has just stopped listening: the kernel has given its place in the group to another. */
-void berth_lease_leave_group(struct berth_lease *lease, const struct berth_lease_owner *owner);
+void berth_lease_leave_group(struct berth_lease *lease, struct berth_lease_owner *owner);

@@ -214,6 +214,17 @@ def wait_gone(pid, deadline=None):
     assert gone, f"process {pid} has not ended"
 
 
+def has_socket(pid):
+    """It has asked somebody: a command that waits for an answer has a socket to a supervisor."""
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            return False
+    return any(link.startswith("socket:") for link in links)
+
+
 # --- network ---
 
 def enter_netns():

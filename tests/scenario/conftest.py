@@ -33,7 +33,7 @@ def pytest_sessionstart(session):
 
 @pytest.fixture(scope="session")
 def helper():
-    """Path of a program of tests/helpers: Meson's if it built them, else built here, once."""
+    """Path of a program of tests/helpers, or of a library, "NAME.so": Meson's if it built them, else built here, once."""
     source = os.path.join(berthtest.ROOT, "tests", "helpers")
     built = {}
 
@@ -41,9 +41,10 @@ def helper():
         if name in built:
             return built[name]
         path = os.path.join(berthtest.BUILD, "tests", "helpers", name)
-        text = os.path.join(source, f"{name}.c")
+        text = os.path.join(source, f"{name.removesuffix('.so')}.c")
+        kind = ["-shared", "-fPIC"] if name.endswith(".so") else []
         if not os.access(path, os.X_OK) or os.path.getmtime(path) < os.path.getmtime(text):
-            path = build_once(name, [text], ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-pthread", text, "-o"])
+            path = build_once(name, [text], ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-pthread", *kind, text, "-o"])
         built[name] = path
         return path
 

@@ -223,18 +223,22 @@ def test_a_fault_is_followed_by_a_roll_that_is_good(world):
 
 
 @ids("N4")
-def test_one_that_listens_on_another_address_is_named_and_changes_nothing(world):
-    """127.0.0.1 beside 0.0.0.0 on one port: the old one would answer for the new one, or the other way round."""
-    victim, other = world.victim("one"), world.victim("two")
-    world.run_d("--name", "api", "--port", "5000", "--start-timeout", "2s", "--", *victim.argv(5000))
+@pytest.mark.parametrize("old, new, in_flight", [("0.0.0.0", "127.0.0.1", 0), ("[::]", "127.0.0.1", 0),
+                                                 ("127.0.0.1", "0.0.0.0", 4)])
+def test_a_new_version_that_listens_on_another_address_takes_over(world, old, new, in_flight):
+    """Both stand side by side for a moment; in the end only the new one's address is served. From the narrower address
+    to the wider clients come to the old one up to its last moment, and those in its queue are reset."""
+    first, second = world.victim("one"), world.victim("two")
+    world.run_d("--name", "api", "--port", "5000", "--", *first.argv(f"{old}:5000"))
     before = pids(world)
-    clients = Load(world, 5000, "--clients", "2", "--expect", '"say":"one"')
+    clients = Load(world, 5000, "--clients", "4", "--expect", '"port":5000')
     clients.goes_on(10)
-    result = world.berth("restart", "--rolling", "api", "--", *other.argv("127.0.0.1:5000"), check=1)
-    assert "did not get ready" in result.err, result
-    assert pids(world) == before and world.status("api")["state"] == "ready"
+    world.berth("restart", "--rolling", "api", "--", *second.argv(f"{new}:5000"))
+    assert not set(pids(world).values()) & set(before.values()) and not alive(before[1])
+    assert json.loads(body(5000))["say"] == "two"
+    assert refused(5000, "127.0.0.2") == (new == "127.0.0.1")
     clients.goes_on()
-    no_failure(clients.end())
+    no_failure(clients.end(), in_flight)
 
 
 # --- what happens meanwhile ---

@@ -5,16 +5,18 @@
 import os
 import re
 import signal
+import socket
+import time
 
 import pytest
 
-from berthtest import Process, alive, answer, bindable, ids, kill, root_and_user, wait_gone, wait_until
+from berthtest import BERTH, Process, alive, answer, bindable, ids, kill, root_and_user, wait_gone, wait_until
 
-PASSED_ON = ["HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT"]
+PASSED_ON = ["HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT", "TSTP", "TTIN", "TTOU"]
 # Says each signal that it gets, and lives on; says when it has set all that up.
 REPORTER = """
 import os, signal, socket, sys
-names = {getattr(signal, "SIG" + name): name for name in "HUP INT QUIT USR1 USR2 TERM CONT WINCH".split()}
+names = {getattr(signal, "SIG" + name): name for name in "HUP INT QUIT USR1 USR2 TERM CONT WINCH TSTP TTIN TTOU".split()}
 signal.pthread_sigmask(signal.SIG_BLOCK, names)
 server = socket.create_server(("0.0.0.0", int(sys.argv[1])))
 print("up", os.getpid(), flush=True)
@@ -31,13 +33,13 @@ def reporter(world, *ends_on):
 
 
 class Service:
-    def __init__(self, world, detached, *options, ends_on=("TERM",)):
+    def __init__(self, world, detached, *options, ends_on=("TERM",), **more):
         self.world, self.run = world, None
         options = ("--name", "api", "--port", "5000", *options, "--", *reporter(world, *ends_on))
         if detached:
-            world.run_d(*options)
+            world.run_d(*options, **more)
         else:
-            self.run = world.start("run", *options)
+            self.run = world.start("run", *options, **more)
             wait_until(lambda: (self.run.pump() or True) and any(s["state"] == "ready" for s in world.services()), "ready")
         self.status = world.status("api")
 
@@ -80,14 +82,73 @@ def test_a_signal_to_the_foreground_is_passed_on_once(world, name):
 @ids("I5")
 @root_and_user
 def test_signals_to_the_guardian_of_a_detached_service(world):
-    """HUP and INT are for those who have a terminal: ignored."""
+    """INT is for those who have a terminal: ignored. HUP says "reload" here, there is none that could hang up."""
     service = Service(world, True)
-    for name in ("HUP", "INT", "QUIT", "USR1", "USR2"):
+    service.front("INT")
+    for name in PASSED_ON:  # one after the other: a stop signal takes back a SIGCONT that has not been read
         service.front(name)
-    for name in ("QUIT", "USR1", "USR2"):
         service.got(name)
-    assert service.times("HUP") == service.times("INT") == service.times("TERM") == 0
+    assert [service.times(name) for name in PASSED_ON] == [1] * len(PASSED_ON)
+    assert service.times("INT") == service.times("TERM") == 0
     assert world.status("api")["state"] == "ready" and world.status("api")["containment"] != "degraded"
+    assert Process(service.status["guardian_pid"]).state != "T"
+
+
+@ids("I5")
+@root_and_user
+@pytest.mark.parametrize("name", ["TSTP", "TTIN", "TTOU"])
+def test_a_command_that_is_stopped_by_it_stops_the_job(world, name):
+    """As a shell's `kill -TSTP %1`; what hangs below a shell is stopped, and not thrown away as of an orphan."""
+    shell = world.spawn(["bash", "--norc", "--noprofile", "-i"], terminal=True)
+    shell.send(f"{BERTH} run --name api --port none -- sleep 1000 &\n")
+    wait_until(lambda: (shell.pump() or True) and any(s["pid"] for s in world.services()), "it runs")
+    status = world.status("api")
+    wait_until(lambda: Process(status["pid"]).comm == "sleep", "the command itself")
+    kill(status["guardian_pid"], getattr(signal, f"SIG{name}"))
+    for pid in (status["pid"], status["guardian_pid"]):
+        wait_until(lambda: Process(pid).state == "T", f"{Process(pid)} is stopped")
+    assert Process(status["supervisor_pid"]).state != "T" and world.services()[0]["pid"] == status["pid"]
+    kill(status["guardian_pid"], signal.SIGCONT)
+    for pid in (status["pid"], status["guardian_pid"]):
+        wait_until(lambda: Process(pid).state == "S", f"{Process(pid)} goes on")
+    world.berth("stop", "api")
+    shell.send("exit\n")
+    shell.wait()
+
+
+@ids("I5")
+@root_and_user
+@both
+def test_a_hangup_that_was_ignored_at_the_start_stays_ignored(world, detached):
+    """nohup."""
+    service = Service(world, detached, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    service.front("HUP")
+    service.front("USR1")
+    service.got("USR1")
+    assert service.times("HUP") == service.times("TERM") == 0 and world.status("api")["state"] == "ready"
+
+
+@ids("I5")
+@root_and_user
+def test_where_ends_of_children_were_ignored_at_the_start_they_are_heard_of(world):
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    world.berth("run", "--", "sh", "-c", "sh -c 'exit 3'; exit $(($? + 4))", preexec_fn=ignore, check=7)
+    service = Service(world, True, ends_on=("USR1",), preexec_fn=ignore)
+    service.front("USR1")
+    world.berth("wait", "api", "--for", "stopped")
+    assert world.berth("history", "--json").json["ends"][0]["exit"]["code"] == 0
+
+
+@ids("I5")
+@root_and_user
+def test_any_other_signal_to_the_front_is_its_end_and_that_of_all(world):
+    service = Service(world, False)
+    service.front("ALRM")
+    assert service.run.wait() == -signal.SIGALRM
+    world.nothing_left()
+    assert bindable(5000)
 
 
 @ids("I4", "I5")
@@ -176,10 +237,10 @@ def test_a_stopped_service_hears_the_stop_signal(world, detached):
 @both
 def test_who_does_not_end_is_killed_after_the_grace_period(world, detached):
     service = Service(world, detached, "--grace", "400ms", ends_on=())
-    began = _now()
+    began = time.monotonic()
     service.front("TERM")
     wait_gone(service.status["pid"])
-    assert _now() - began >= 0.4
+    assert time.monotonic() - began >= 0.4
     world.nothing_left()
     end = world.berth("history", "--json").json["ends"][0]
     assert end["exit"] == {"code": None, "signal": "KILL", "by": "user"}, end
@@ -188,28 +249,37 @@ def test_who_does_not_end_is_killed_after_the_grace_period(world, detached):
         assert service.times("TERM") == 2  # to the command, and at half time to all
 
 
-def _now():
-    return os.times().elapsed
+@ids("N5")
+@root_and_user
+@both
+@pytest.mark.parametrize("name", ["INT", "HUP", "QUIT", "USR1", "USR2"])
+def test_the_supervisor_itself_is_deaf(world, detached, name):
+    """Whoever signals all processes of a name or a user does not cut the service off from its clearing up."""
+    service = Service(world, detached)
+    kill(service.status["supervisor_pid"], getattr(signal, f"SIG{name}"))
+    # By the next answer it would have heard: it takes signals and calls in one loop.
+    for _ in range(3):
+        assert world.status("api")["state"] == "ready"
+    assert service.times("TERM") == service.times(name) == 0
+    with socket.create_connection(("127.0.0.1", 5000)):
+        pass
+    assert world.status("api")["supervisor_pid"] == service.status["supervisor_pid"]
 
 
 @ids("N5")
 @root_and_user
-@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])
-def test_the_supervisor_itself_is_deaf(world, name):
-    """Whoever signals all processes of a name or a user does not cut the service off from its clearing up."""
-    service = Service(world, True)
-    kill(service.status["supervisor_pid"], getattr(signal, f"SIG{name}"))
-    if name == "TERM":  # asks for the same as one to the guardian, or nothing; never a death without a trace
-        wait_until(lambda: not world.services() or world.status("api")["state"] == "ready", "either")
-    if world.services():
-        assert answer_any(5000) and world.status("api")["state"] == "ready"
-        assert world.status("api")["supervisor_pid"] == service.status["supervisor_pid"]
-
-
-def answer_any(port):
-    import socket
-    with socket.create_connection(("127.0.0.1", port)):
-        return True
+@both
+def test_term_to_the_supervisor_is_a_graceful_stop(world, detached):
+    """As a shutdown sends it to all processes there are."""
+    service = Service(world, detached)
+    kill(service.status["supervisor_pid"], signal.SIGTERM)
+    if service.run:
+        assert service.run.wait() == 0
+        assert service.times("TERM") == 1
+    world.berth("wait", "api", "--for", "stopped")
+    world.nothing_left()
+    end = world.berth("history", "--json").json["ends"][0]
+    assert end["exit"] == {"code": 0, "signal": None, "by": "user"}, end
 
 
 @ids("I5", "N4")

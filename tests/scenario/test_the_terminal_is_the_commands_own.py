@@ -78,6 +78,33 @@ def test_ctrl_c_reaches_the_command_once(world):
 
 @ids("I5")
 @root_and_user
+def test_ctrl_c_three_times_in_two_seconds_is_hard_for_what_has_not_listened(world):
+    """Before that it is the command's own affair."""
+    run = world.start("run", "--", "sh", "-c", "trap 'n=$((n+1)); echo int $n' INT; echo up; while :; do read line; done",
+                      terminal=True)
+    run.wait_for("up")
+    for number in (1, 2):
+        run.send("\x03")
+        run.wait_for(f"int {number}")
+        assert run.popen.poll() is None and len(world.services()) == 1
+    run.send("\x03")
+    assert run.wait() == 128 + signal.SIGKILL
+    world.nothing_left()
+
+
+@ids("I5")
+@root_and_user
+def test_ctrl_backslash_ends_the_command_and_berth_says_so(world):
+    run = world.start("run", "--", "sh", "-c", "ulimit -c 0; echo up; exec sleep 1000", terminal=True)
+    run.wait_for("up")
+    wait_until(lambda: any(process.comm == "sleep" for process in world.living()), "the command itself")
+    run.send("\x1c")
+    assert run.wait() == 128 + signal.SIGQUIT
+    world.nothing_left()
+
+
+@ids("I5")
+@root_and_user
 def test_ctrl_z_stops_the_job_and_fg_goes_on(world):
     shell = world.spawn(["bash", "--norc", "--noprofile", "-i"], terminal=True)
     victim = world.victim()

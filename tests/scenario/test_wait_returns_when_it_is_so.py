@@ -2,13 +2,13 @@
 # scenario/test_wait_returns_when_it_is_so.py - I4, N6: berth wait --for ready, stopped, free
 """It returns then and not before, whoever makes it so; 124 when the time is up."""
 
-import os
 import signal
 import time
 
 import pytest
 
-from berthtest import TIMED_OUT, UNKNOWN, alive, bindable, ids, kill, port_of, root_and_user, wait_gone, wait_until
+from berthtest import (TIMED_OUT, UNKNOWN, alive, bindable, has_socket, ids, kill, port_of, root_and_user, wait_gone,
+                       wait_until)
 
 
 def start(world, *options, name="api", port=5000, places=None):
@@ -29,17 +29,6 @@ def starting(world, name="api", port=5000):
 def listens(victim, port=5000):
     victim.command("close 0")
     assert victim.command(f"listen {port}").startswith("ok")
-
-
-def has_client(process):
-    """It has a socket to the supervisor."""
-    links = []
-    for fd in os.listdir(f"/proc/{process.pid}/fd"):
-        try:
-            links.append(os.readlink(f"/proc/{process.pid}/fd/{fd}"))
-        except OSError:
-            return False
-    return any(link.startswith("socket:") for link in links)
 
 
 @ids("I4")
@@ -81,7 +70,7 @@ def test_one_that_ends_before_it_is_ready_is_told(world):
     victim, run = starting(world)
     wait = world.start("wait", "api", "--json")
     again = world.start("wait", "api")
-    wait_until(lambda: has_client(wait) and has_client(again), "both wait")
+    wait_until(lambda: has_socket(wait.pid) and has_socket(again.pid), "both wait")
     victim.command("exit 3")
     assert (wait.wait(), again.wait(), run.wait()) == (1, 1, 1), (wait, again, run)
     assert '"start-failed"' in wait.out and "ended before it was ready" in again.err, (wait, again)
@@ -120,7 +109,7 @@ def test_stopped_by_a_kill_of_berth_itself_is_stopped(world, victims):
     start(world)
     status = world.status("api")
     wait = world.start("wait", "api", "--for", "stopped", "--timeout", "5s")
-    wait_until(lambda: has_client(wait), "it waits")
+    wait_until(lambda: has_socket(wait.pid), "it waits")
     if victims == "both":
         kill(status["guardian_pid"])
     kill(status["supervisor_pid"])
@@ -221,7 +210,7 @@ def test_the_timeout_is_for_all_operands_together(world):
 def test_a_killed_wait_leaves_the_service_alone(world):
     victim, run = starting(world)
     wait = world.start("wait", "api")
-    wait_until(lambda: has_client(wait), "it waits")
+    wait_until(lambda: has_socket(wait.pid), "it waits")
     wait.signal(signal.SIGINT)
     assert wait.wait() == -signal.SIGINT
     listens(victim)

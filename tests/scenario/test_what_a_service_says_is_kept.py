@@ -79,7 +79,7 @@ def test_nothing_is_lost_that_an_orphan_says_last(world):
     script = world.write("orphan.sh", "trap 'echo bye; exit' TERM; echo up >up; sleep 1000 & wait\n")
     run_sh(world, f"mkfifo up; sh {script} & read line <up; exit 3", check=None)
     ended(world)
-    assert lines(world) == ["bye"]
+    assert [entry["text"] for entry in entries(world) if entry["stream"] != "berth"] == ["bye"]
 
 
 @ids("F1", "N4")
@@ -183,11 +183,13 @@ def test_a_restart_goes_on_in_the_same_log(world):
     victim.ready()
     wait_until(lambda: world.status("job")["restarts"] == 1, "the restart")
     victim.command("say 3")
-    wait_until(lambda: len(lines(world)) == 5, "all is read")
+    wait_until(lambda: len(lines(world)) == 6, "all is read")
     assert world.status("job")["log"] == service["log"]
     world.berth("stop", "job")
     assert follow.wait() == 0
-    assert follow.out.splitlines() == expect(2) + expect(3) == lines(world)
+    said = expect(2) + ["berth: job ended with exit 3; it is started again"] + expect(3)
+    assert follow.out.splitlines() == said == lines(world)
+    assert [entry["stream"] for entry in entries(world)] == ["stdout"] * 2 + ["berth"] + ["stdout"] * 3
 
 
 @ids("F1")

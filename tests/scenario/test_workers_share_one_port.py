@@ -124,3 +124,15 @@ def test_ready_is_when_all_of_them_are(world):
     assert started["reused"] is False
     assert [worker["state"] for worker in started["service"]["workers"]] == ["ready"] * 4
     assert started["service"]["ready_at"] >= max(worker["ready_at"] for worker in started["service"]["workers"])
+
+
+@ids("N4")
+def test_without_steering_there_is_one_worker_and_that_is_said(world):
+    """Nothing could put a second program on the port; with SO_REUSEPORT in the program, any stranger could follow."""
+    result = world.berth("run", "-d", "--name", "api", "--port", "5000", "--workers", "3", "--steer=off", "--",
+                         *WORK_SERVERS["node"](world, "api"))
+    assert "one worker instead of 3" in result.err, result
+    assert [worker["state"] for worker in world.status("api")["workers"]] == ["ready"]
+    refusal = world.berth("scale", "api=2", check=1)
+    assert "several workers" in refusal.err, refusal
+    assert len(world.status("api")["workers"]) == 1

@@ -92,6 +92,25 @@ static void twenty_ends_of_a_service_are_kept_newest_first(void **state)
 			assert_int_equal(number_of(ends, i), number--);
 }
 
+static void what_came_last_is_the_newest_whatever_the_clock_said(void **state)
+{
+	BERTH_AUTO_JSON json_t *ends = NULL;
+	static const char early[] = "{\"id\":\"000002\"}";
+	char path[PATH_SIZE];
+
+	(void)state;
+	add("ffffffffffffffffffffffffffffffff", 1, NULL);
+	/* One of the year 2128, before the clock was set right. */
+	write_file("state/berth/ends/0000048c27395000-" KEY "-000002.json", early,
+		   sizeof(early) - 1, path);
+	for (int i = 3; i <= BERTH_HISTORY_PER_SERVICE + 2; i++)
+		add(KEY, i, NULL);
+	assert_int_equal(berth_history_load(&ends), 0);
+	assert_int_equal(json_array_size(ends), BERTH_HISTORY_PER_SERVICE + 1);
+	for (int i = 0; i < BERTH_HISTORY_PER_SERVICE; i++)
+		assert_int_equal(number_of(ends, (size_t)i), BERTH_HISTORY_PER_SERVICE + 2 - i);
+}
+
 static void two_hundred_ends_are_kept_in_all(void **state)
 {
 	BERTH_AUTO_JSON json_t *ends = NULL;
@@ -288,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_kept_at_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(twenty_ends_of_a_service_are_kept_newest_first,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_came_last_is_the_newest_whatever_the_clock_said, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_hundred_ends_are_kept_in_all, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_log_goes_with_its_end, set_up, tear_down),

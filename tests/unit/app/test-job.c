@@ -38,6 +38,7 @@ struct flags {
 	struct berth_range range;
 	uint16_t attempts;
 	int64_t timeout_ms;
+	unsigned int instances;
 };
 
 struct row {
@@ -67,6 +68,7 @@ static void settle(const struct row *row, struct berth_job *job, struct berth_er
 		assert_int_equal(
 			berth_wish_add_port(&job->wish, row->flags.port, &job->no_port, err), 0);
 	job->wish.range = row->flags.range;
+	job->instances = row->flags.instances;
 	job->wish.attempts = row->flags.attempts;
 	job->check_timeout_ms = row->flags.timeout_ms;
 	*ret_r = berth_job_settle(job, row->dotenv ? &dotenv : NULL, err);
@@ -105,6 +107,7 @@ static const struct row rows[] = {
 	{ "ANY is anybody's", .environment = { "ANY=1", "STRICT=1" }, .tells_no_port = true },
 	{ "strict", .environment = { "BERTH_STRICT=Yes", "PORT=3000" }, .list = { 3000 }, .strict = true },
 
+	{ "strict, and several instances", { .instances = 2 }, { "BERTH_STRICT=1" }, .error = "BERTH_STRICT: only one instance can have the wish" },
 	{ "no number", .environment = { "PORT=web" }, .error = "PORT in the environment: 'web'" },
 	{ "no port", .environment = { "PORT=0" }, .error = "PORT in the environment: '0'" },
 	{ "no port at all", .environment = { "PORT=65536" }, .error = "'65536'" },

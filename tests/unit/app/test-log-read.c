@@ -114,6 +114,7 @@ static void a_line_is_taken_apart(void **state)
 		{ AT " e12 ", 1795253400123, 12, true, false, "" },
 		{ AT " O1  blank", 1795253400123, 1, false, true, " blank" },
 		{ AT " E x", 1795253400123, 0, true, true, "x" },
+		{ AT " b api has failed", 1795253400123, 0, false, false, "api has failed" },
 		{ "an old one", 0, 0, false, false, "an old one" },
 		{ "", 0, 0, false, false, "" },
 		{ AT, 0, 0, false, false, AT },
@@ -135,6 +136,7 @@ static void a_line_is_taken_apart(void **state)
 		assert_int_equal(entry.worker, rows[i].worker);
 		assert_int_equal(entry.is_stderr, rows[i].is_stderr);
 		assert_int_equal(entry.continued, rows[i].continued);
+		assert_int_equal(entry.is_own, strncmp(rows[i].line, AT " b ", 27) == 0);
 		assert_int_equal(entry.len, strlen(rows[i].text));
 		assert_memory_equal(entry.text, rows[i].text, entry.len);
 	}
@@ -206,6 +208,27 @@ static void a_follower_sees_each_line_once_across_rotation(void **state)
 enum {
 	RACED = 20000,
 };
+
+/* Its older files are then of a later day than the present one. */
+static void a_clock_that_was_set_back_hides_no_line(void **state)
+{
+	const struct timespec later[2] = { { .tv_sec = now / 1000 + 90000000 },
+					   { .tv_sec = now / 1000 + 90000000 } };
+
+	(void)state;
+	open_log(5, 9);
+	write_numbers(23);
+	for (int i = 1; i <= 4; i++) {
+		char name[PATH_SIZE + 16];
+
+		snprintf(name, sizeof(name), "%s.%d", path, i);
+		assert_int_equal(utimensat(AT_FDCWD, name, later, 0), 0);
+	}
+	open_reader(UINT64_MAX, 0);
+	assert_numbers(0, 23);
+	open_reader(12, 0);
+	assert_numbers(11, 23);
+}
 
 static void *write_all(void *arg)
 {
@@ -402,6 +425,7 @@ int main(void)
 		TEST(the_last_lines_are_found_across_blocks),
 		TEST(what_is_older_is_left_out),
 		TEST(a_follower_sees_each_line_once_across_rotation),
+		TEST(a_clock_that_was_set_back_hides_no_line),
 		TEST(no_moment_of_a_rotation_hides_a_line),
 		TEST(a_follower_that_is_too_slow_goes_on_with_the_oldest),
 		TEST(a_log_that_comes_later_is_read_then),

@@ -248,6 +248,21 @@ static void a_wish_that_is_known_already_adds_nothing(void **state)
 	assert_int_equal(fixture->ports.count, 1);
 }
 
+static void a_wish_that_finds_no_row_is_refused_and_holds_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct berth_ports *ports = &fixture->ports;
+
+	for (int i = 0; i < BERTH_PORTS_MAX; i++)
+		assert_int_equal(berth_ports_add(ports, BERTH_STEER_EXTRA, "extra", 1), i);
+	assert_int_equal(lease(fixture), -ENOSPC);
+	assert_int_equal(fixture->err.code, BERTH_ERR_REFUSED);
+	wish(fixture, "5000");
+	assert_int_equal(lease(fixture), -ENOSPC);
+	assert_int_equal(ports->count, BERTH_PORTS_MAX);
+	assert_true(is_free(fixture, 5000));
+}
+
 static void there_are_so_many_rows_and_no_more(void **state)
 {
 	struct fixture *fixture = *state;
@@ -372,6 +387,7 @@ int main(void)
 		HAS_PORTS(declared_rows_never_move),
 		HAS_PORTS(a_wish_that_is_known_already_adds_nothing),
 		HAS_PORTS(there_are_so_many_rows_and_no_more),
+		HAS_PORTS(a_wish_that_finds_no_row_is_refused_and_holds_nothing),
 		HAS_PORTS(ready_is_when_all_declared_ports_listen),
 		HAS_PORTS(a_port_has_users_by_socket_and_worker),
 		HAS_PORTS(a_port_has_so_many_users_and_no_more),

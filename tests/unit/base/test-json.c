@@ -76,11 +76,15 @@ static void nothing_is_null(void **state)
 	BERTH_AUTO_JSON json_t *text = berth_json_text_or_null("x");
 	BERTH_AUTO_JSON json_t *never = berth_json_time(0);
 	BERTH_AUTO_JSON json_t *once = berth_json_time(1795253400123);
+	BERTH_AUTO_JSON json_t *nobody = berth_json_pid(0);
+	BERTH_AUTO_JSON json_t *somebody = berth_json_pid(812);
 
 	assert_true(json_is_null(none));
 	assert_true(json_is_null(empty));
 	assert_string_equal(json_string_value(text), "x");
 	assert_true(json_is_null(never));
+	assert_true(json_is_null(nobody));
+	assert_int_equal(json_integer_value(somebody), 812);
 	assert_string_equal(json_string_value(once), "2026-11-21T09:30:00.123Z");
 }
 

@@ -153,6 +153,8 @@ static void what_goes_not_together_is_refused(void **state)
 		{ { "--log-files=1" }, "--log-size, --log-files and --log-age need -d" },
 		{ { "--log-age=1h" }, "--log-size, --log-files and --log-age need -d" },
 		{ { "-d", "--log-size=1k" }, "--log-size: '1k' is too small, at least 64K" },
+		{ { "--stop-signal=KILL" },
+		  "--stop-signal: SIGKILL does not ask, and leaves no time to end" },
 		{ { "--stop-signal=STOP" }, "--stop-signal: SIGSTOP ends nothing" },
 		{ { "--stop-signal=CONT" }, "--stop-signal: SIGCONT ends nothing" },
 		{ { "--backoff=1m" }, "--backoff is longer than --backoff-max" },
@@ -198,7 +200,6 @@ static void what_goes_together_is_taken(void **state)
 		{ "--port=none", "--ready=log up", "x" },
 		{ "--steer=off", "--restart=always", "--hold=1m", "x" },
 		{ "--stop-signal=WINCH", "x" },
-		{ "--stop-signal=KILL", "x" },
 		{ "-d", "--tty", "--workers=2", "--log-age=1m", "x" },
 	};
 

@@ -174,7 +174,7 @@ static void zombies_are_left_out(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static int leaderless_fds[2];
+static int thread_fds[2];
 
 static void *go_on_alone(void *arg)
 {
@@ -182,8 +182,8 @@ static void *go_on_alone(void *arg)
 
 	while (berth_procfs_stat(getpid(), &stat) < 0 || stat.state != 'Z')
 		sched_yield();
-	tell(leaderless_fds[0], getpid());
-	wait_for_the_end_of(leaderless_fds[1]);
+	tell(thread_fds[0], getpid());
+	wait_for_the_end_of(thread_fds[1]);
 	_exit(0);
 }
 
@@ -200,8 +200,8 @@ static void who_has_lost_only_its_first_thread_lives(void **state)
 	pid = fork();
 	if (pid == 0) {
 		close(hold[1]);
-		leaderless_fds[0] = told[1];
-		leaderless_fds[1] = hold[0];
+		thread_fds[0] = told[1];
+		thread_fds[1] = hold[0];
 		if (pthread_create(&thread, NULL, go_on_alone, NULL) != 0)
 			_exit(1);
 		syscall(SYS_exit, 0); /* this thread alone */
@@ -217,6 +217,47 @@ static void who_has_lost_only_its_first_thread_lives(void **state)
 		close(told[i]);
 		close(hold[i]);
 	}
+}
+
+static void *be_a_parent(void *arg)
+{
+	if (fork() == 0) {
+		tell(thread_fds[0], getpid());
+		wait_for_the_end_of(thread_fds[1]);
+		_exit(0);
+	}
+	wait_for_the_end_of(thread_fds[1]);
+	return arg;
+}
+
+static void the_child_of_a_second_thread_is_found(void **state)
+{
+	struct berth_tree tree = { 0 };
+	int told[2], hold[2];
+	pthread_t thread;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
+	thread_fds[0] = told[1];
+	thread_fds[1] = hold[0];
+	assert_int_equal(pthread_create(&thread, NULL, be_a_parent, NULL), 0);
+	child = hear(told[0]);
+	assert_int_equal(berth_tree_load(getpid(), NULL, &tree), 0);
+	assert_int_equal(tree.count, 1);
+	assert_int_equal(tree.procs[0].id.pid, child);
+	assert_int_equal(berth_tree_signal_all(&tree, SIGKILL), 1);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	berth_tree_deinit(&tree);
+	close(hold[1]);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(berth_tree_load(getpid(), NULL, &tree), 0);
+	assert_int_equal(tree.count, 0);
+	berth_tree_deinit(&tree);
+	close(hold[0]);
+	close(told[0]);
+	close(told[1]);
 }
 
 static void orphans_hang_at_the_subreaper(void **state)
@@ -329,6 +370,7 @@ int main(void)
 		cmocka_unit_test(who_is_excepted_takes_all_below_along),
 		cmocka_unit_test(zombies_are_left_out),
 		cmocka_unit_test(who_has_lost_only_its_first_thread_lives),
+		cmocka_unit_test(the_child_of_a_second_thread_is_found),
 		cmocka_unit_test(orphans_hang_at_the_subreaper),
 		cmocka_unit_test(one_child_is_told_from_none_and_two),
 		cmocka_unit_test(a_signal_needs_the_start_time_too),

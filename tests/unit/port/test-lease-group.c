@@ -297,43 +297,85 @@ static void a_generation_on_another_address_listens_beside_the_one_before(void *
 	set_rights(true);
 }
 
-static void a_preference_follows_its_owner_and_ends_with_it(void **state)
+static void avoid(struct berth_lease *lease, int fd, bool on)
+{
+	assert_int_equal(berth_lease_avoid(lease, owner_of(lease, fd), on), 0);
+}
+
+static void new_clients_go_to_those_that_are_not_avoided(void **state)
+{
+	const struct shape *shape = &owners[0];
+
+	(void)state;
+	set_rights(false);
+	for (size_t first = 0; first < MEMBERS; first++) {
+		struct berth_lease lease = taken(means[1], SOCK_STREAM);
+		int fds[MEMBERS], others[MEMBERS];
+		size_t second = (first + 1) % MEMBERS, third = (first + 2) % MEMBERS;
+
+		form(&lease, shape, fds);
+		avoid(&lease, fds[first], true);
+		memcpy(others, fds, sizeof(fds));
+		others[first] = fds[MEMBERS - 1];
+		assert_all_get_some("one avoided", "127.0.0.1", others, MEMBERS - 1);
+		avoid(&lease, fds[second], true);
+		assert_one_gets_all("127.0.0.1", fds, MEMBERS, third);
+		avoid(&lease, fds[second], false);
+		assert_all_get_some("one still avoided", "127.0.0.1", others, MEMBERS - 1);
+		avoid(&lease, fds[first], false);
+		assert_all_get_some("none avoided", "127.0.0.1", fds, MEMBERS);
+		end(&lease, fds, MEMBERS);
+	}
+	set_rights(true);
+}
+
+static void where_all_are_avoided_each_gets_some(void **state)
+{
+	struct berth_lease lease = taken(means[1], SOCK_STREAM);
+	int fds[MEMBERS];
+
+	(void)state;
+	set_rights(false);
+	form(&lease, &owners[0], fds);
+	for (size_t i = 0; i < MEMBERS; i++)
+		avoid(&lease, fds[i], true);
+	assert_all_get_some("all avoided", "127.0.0.1", fds, MEMBERS);
+	end(&lease, fds, MEMBERS);
+	set_rights(true);
+}
+
+/* The kernel moves members to other places when one goes. */
+static void who_is_avoided_stays_so_when_others_come_and_go(void **state)
 {
 	const struct shape *shape = &owners[0];
 
 	(void)state;
 	set_rights(false);
 	for (size_t ends = 0; ends < MEMBERS; ends++) {
-		for (size_t preferred = 0; preferred < MEMBERS; preferred++) {
+		for (size_t avoided = 0; avoided < MEMBERS; avoided++) {
 			struct berth_lease lease = taken(means[1], SOCK_STREAM);
 			int fds[MEMBERS], left[MEMBERS];
-			size_t count = 0, index = 0;
+			size_t count = 0, others = 0;
 
 			form(&lease, shape, fds);
-			assert_int_equal(
-				berth_lease_prefer(&lease, owner_of(&lease, fds[preferred])), 0);
-			assert_one_gets_all("127.0.0.1", fds, MEMBERS, preferred);
+			avoid(&lease, fds[avoided], true);
 			reclaim(&lease, &fds[ends]);
-			for (size_t i = 0; i < MEMBERS; i++) {
-				if (i == preferred)
-					index = count;
-				if (fds[i] >= 0)
+			for (size_t i = 0; i < MEMBERS; i++)
+				if (fds[i] >= 0 && i != avoided)
 					left[count++] = fds[i];
-			}
-			if (ends == preferred) {
-				assert_all_get_some("preferred one gone", "127.0.0.1", left, count);
+			others = count;
+			if (ends != avoided)
+				left[count++] = fds[avoided];
+			if (ends == avoided) {
+				assert_all_get_some("it is gone", "127.0.0.1", left, count);
 			} else {
-				assert_one_gets_all("127.0.0.1", left, count, index);
-				/* A newcomer changes nothing. */
-				left[2] = joined(&lease, shape, 0);
-				assert_int_equal(berth_lease_listen(&lease, left[2], 64), 0);
-				assert_one_gets_all("127.0.0.1", left, MEMBERS, index);
-				assert_int_equal(
-					berth_lease_prefer(&lease, owner_of(&lease, left[2])), 0);
-				assert_one_gets_all("127.0.0.1", left, MEMBERS, 2);
-				assert_int_equal(berth_lease_prefer(&lease, NULL), 0);
-				assert_all_get_some("no preference", "127.0.0.1", left, MEMBERS);
-				close(left[2]);
+				assert_one_gets_all("127.0.0.1", left, count, 0);
+				left[count] = joined(&lease, shape, 0);
+				assert_int_equal(berth_lease_listen(&lease, left[count], 64), 0);
+				left[others] = left[count];
+				assert_all_get_some("with a newcomer", "127.0.0.1", left,
+						    others + 1);
+				close(left[count]);
 			}
 			end(&lease, fds, MEMBERS);
 		}
@@ -341,17 +383,16 @@ static void a_preference_follows_its_owner_and_ends_with_it(void **state)
 	set_rights(true);
 }
 
-static void only_a_listening_member_is_preferred(void **state)
+static void only_a_listening_member_is_avoided(void **state)
 {
 	struct berth_lease lease = taken(means[1], SOCK_STREAM);
 	int fds[2] = { owned(&lease, &owners[0]), -1 };
 
 	(void)state;
 	assert_int_equal(berth_lease_listen(&lease, fds[0], 64), 0);
-	assert_int_equal(berth_lease_prefer(&lease, owner_of(&lease, fds[0])), -EINVAL);
+	assert_int_equal(berth_lease_avoid(&lease, owner_of(&lease, fds[0]), true), -EINVAL);
 	fds[1] = joined(&lease, &owners[0], 0);
-	assert_int_equal(berth_lease_prefer(&lease, owner_of(&lease, fds[1])), -EINVAL);
-	assert_int_equal(berth_lease_prefer(&lease, NULL), 0);
+	assert_int_equal(berth_lease_avoid(&lease, owner_of(&lease, fds[1]), true), -EINVAL);
 	end(&lease, fds, 2);
 }
 
@@ -463,7 +504,7 @@ static void a_drained_member_ends_under_load_and_no_client_is_lost(void **state)
 		start(new, joined(&lease, &owners[0], 0));
 		assert_int_equal(berth_lease_listen(&lease, new->fd, 64), 0);
 		wait_for_served(&load, OVERTAKE);
-		assert_int_equal(berth_lease_prefer(&lease, owner_of(&lease, new->fd)), 0);
+		avoid(&lease, old->fd, true);
 		do
 			wait_for_served(&load, OVERTAKE);
 		while (berth_lease_waiting(owner_of(&lease, old->fd)));
@@ -721,8 +762,10 @@ int main(void)
 		IN_NETNS(members_may_join_before_the_first_listens),
 		IN_NETNS(a_port_whose_group_has_ended_takes_any_next_owner),
 		IN_NETNS(a_generation_on_another_address_listens_beside_the_one_before),
-		IN_NETNS(a_preference_follows_its_owner_and_ends_with_it),
-		IN_NETNS(only_a_listening_member_is_preferred),
+		IN_NETNS(new_clients_go_to_those_that_are_not_avoided),
+		IN_NETNS(where_all_are_avoided_each_gets_some),
+		IN_NETNS(who_is_avoided_stays_so_when_others_come_and_go),
+		IN_NETNS(only_a_listening_member_is_avoided),
 		IN_NETNS(a_drained_member_ends_under_load_and_no_client_is_lost),
 		IN_NETNS(a_thief_in_a_loop_gets_in_only_while_a_call_lasts_or_it_is_told),
 		IN_NETNS(a_refused_join_leaves_everything_as_it_was),

@@ -55,6 +55,11 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     server = await asyncio.start_server(keep, host="0.0.0.0", port=number("PORT") or 5000)
     await told.wait()
+    # What was accepted just now has no task yet, and until it has one close() would lose it (cpython issue 109564).
+    for sock in server.sockets:
+        asyncio.get_running_loop().remove_reader(sock.fileno())
+    for _ in range(10):
+        await asyncio.sleep(0)
     server.close()
     while running:
         await asyncio.wait(set(running))
