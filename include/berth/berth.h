@@ -149,25 +149,37 @@ BERTH_API void berth_hold_free(struct berth_hold *hold);
 
 enum berth_who_role {
 	BERTH_WHO_LISTENS = 1,
-	BERTH_WHO_IS_BOUND = 2, /* and does not listen; kernels before 6.8 don't tell */
-	BERTH_WHO_IS_CONNECTED = 3, /* an outgoing connection from this port */
-	BERTH_WHO_WAITS = 4, /* TIME_WAIT: keeps off only programs that bind without SO_REUSEADDR */
+	BERTH_WHO_IS_BOUND = 2, /* and does not listen */
+	BERTH_WHO_IS_CONNECTED = 3, /* a connection from this port, mostly an outgoing one */
+	BERTH_WHO_WAITS = 4, /* TIME_WAIT: for a minute after a connection */
+	BERTH_WHO_LEASES = 5, /* berth(1) keeps the port for its service */
 };
 
+/* Texts are valid UTF-8, control characters escaped, cut with "..."; "" what is not known. */
 struct berth_who {
 	enum berth_who_role role;
-	pid_t pid; /* the lowest that has the socket; 0: hidden from us, or none */
-	uid_t uid; /* of who made the socket */
-	char process[64]; /* name, control characters escaped; "" without a pid */
+	/*
+	 * It refuses some bind() to 0.0.0.0, [::] or the loopback addresses, though that sets
+	 * SO_REUSEADDR. Else it only refuses those that don't.
+	 */
+	bool in_the_way;
+	pid_t pid; /* who opened it, as far as that shows; 0: hidden from us, or none */
+	uid_t uid; /* of that process, or of who made the socket */
+	int64_t started_at_ms; /* the process, since the epoch; 0: not known */
+	char process[64]; /* its name */
+	char command[256]; /* its arguments, as a shell needs them typed */
 	char address[80]; /* local: "127.0.0.1:8080", "[::]:8080" */
-	char peer[80]; /* of a connection; else "" */
+	char peer[80]; /* of a connection */
+	char unit[128]; /* of systemd: "nginx.service" */
+	char container[128]; /* its name, or its id */
+	char service[128]; /* of berth(1): "shop@main/web" */
 };
 
 /*
- * Who has TCP port @port in our network namespace, listeners first, one row a socket. At most @max
- * rows are filled. Costs a few milliseconds: it looks through the descriptors of all processes that
- * we may look at. Returns how many there are, which may be more than @max. Errors: USAGE (port 0),
- * SYSTEM.
+ * Who has TCP port @port in our network namespace, listeners first, one row a socket; connections
+ * that a listener has accepted are left out. At most @max rows are filled. Costs some milliseconds:
+ * it looks through the descriptors of all processes that we may look at, in several threads if they
+ * are many. Returns how many there are, which may be more than @max. Errors: USAGE (port 0), SYSTEM.
  */
 BERTH_API int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max,
 			struct berth_error *error);

@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "os/sockdiag.h"
 #include "os/tree.h"
-#include "port/who.h"
+#include "look/who.h"
 
 enum {
 	TEXT_MAX = 2048,

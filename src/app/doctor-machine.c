@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "app/registry.h"
@@ -16,12 +16,9 @@
 #include "os/sockdiag.h"
 #include "os/statefile.h"
 #include "os/uds.h"
-#include "port/range.h"
+#include "port/reserved.h"
 
 enum {
-	/* A service with the most ports, views and clients needs about 300. */
-	OPEN_FILES_GOOD = 1024,
-	OPEN_FILES_MIN = 128,
 	PATH_SHOWN = 160,
 };
 
@@ -133,35 +130,135 @@ void berth_doctor_processes(const struct berth_doctor_place *place,
 
 /* ---- numbers ---- */
 
+/* The records of the runtime folder, which is not made for that; NULL: none. */
+static json_t *load_records(void)
+{
+	struct berth_registry registry = { .dir_fd = -1, .ports_fd = -1 };
+	json_t *records = NULL;
+
+	if (berth_statefile_path(BERTH_PLACE_RUNTIME, registry.path, sizeof(registry.path)) < 0 ||
+	    access(registry.path, F_OK) < 0)
+		return NULL;
+	registry.dir_fd = berth_statefile_open_dir(registry.path);
+	if (registry.dir_fd >= 0 && berth_procfs_boot_id(registry.boot) == 0)
+		(void)!berth_registry_load(&registry, &records);
+	berth_registry_close(&registry);
+	return records;
+}
+
+/* Where outgoing connections have their numbers; lo 0: not told. */
+static struct berth_range outgoing_range(void)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	struct berth_range range = { 0 };
+	unsigned int lo, hi;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
+				 &len) == 0 &&
+	    sscanf(text, "%u %u", &lo, &hi) == 2 && lo && lo <= hi && hi <= UINT16_MAX)
+		range = (struct berth_range){ (uint16_t)lo, (uint16_t)hi };
+	return range;
+}
+
+/* Is there a number in both that outgoing connections may really have? */
+static bool clashes(const struct berth_range *outgoing, const struct berth_range *ours,
+		    const struct berth_reserved *reserved)
+{
+	for (unsigned int port = ours->lo; port <= ours->hi; port++)
+		if (berth_range_has(outgoing, (uint16_t)port) &&
+		    !berth_portset_has(&reserved->kernel, (uint16_t)port))
+			return true;
+	return false;
+}
+
+/* A port of a service that runs now, and that could be lost to a connection while it does not. */
+static uint16_t find_clash(const struct berth_range *outgoing,
+			   const struct berth_reserved *reserved, char *name, size_t size)
+{
+	BERTH_AUTO_JSON json_t *records = load_records();
+	const json_t *record, *port;
+	size_t i, j;
+
+	json_array_foreach (records, i, record) {
+		const json_t *service = berth_registry_summary(record);
+
+		json_array_foreach (json_object_get(service, "ports"), j, port) {
+			uint16_t number = (uint16_t)berth_json_int(port, "port", 0);
+
+			if (!number ||
+			    !clashes(outgoing, &(struct berth_range){ number, number }, reserved))
+				continue;
+			snprintf(name, size, "%s/%s", berth_json_string(service, "project", "?"),
+				 berth_json_string(service, "service", "?"));
+			return number;
+		}
+	}
+	return 0;
+}
+
+/* What is reserved already stays so. */
+static void fix_clash(uint16_t port, struct berth_doctor_finding *finding)
+{
+	BERTH_AUTO_FREE char *list = NULL;
+	size_t len = 0;
+
+	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_reserved_ports",
+				 sizeof(finding->fix) / 2, &list, &len) < 0)
+		return;
+	len = strcspn(list, "\n");
+	berth_doctor_fix(finding, true, "sysctl -w net.ipv4.ip_local_reserved_ports=%.*s%s%u",
+			 (int)len, list, len ? "," : "", port);
+}
+
+static void judge_range(const struct berth_range *outgoing, const struct berth_reserved *reserved,
+			struct berth_doctor_finding *finding)
+{
+	char name[160];
+	uint16_t port;
+
+	if (clashes(outgoing, &usual_ports, reserved)) {
+		berth_doctor_found(finding, BERTH_DOCTOR_DEGRADED,
+				   "outgoing connections use %u-%u, among the ports of services",
+				   outgoing->lo, outgoing->hi);
+		berth_doctor_cost(finding,
+				  "any program's connection can have the number that a service "
+				  "wants; the service then moves to the next one");
+		berth_doctor_fix(finding, true,
+				 "sysctl -w net.ipv4.ip_local_port_range='32768 60999'");
+		return;
+	}
+	port = find_clash(outgoing, reserved, name, sizeof(name));
+	if (port) {
+		berth_doctor_found(
+			finding, BERTH_DOCTOR_DEGRADED,
+			"outgoing connections use %u-%u, and port %u of '%s' is one of these",
+			outgoing->lo, outgoing->hi, port, name);
+		berth_doctor_cost(finding,
+				  "while it does not run, any program's connection can have that "
+				  "number; the next start then moves to another one");
+		fix_clash(port, finding);
+		return;
+	}
+	berth_doctor_found(finding, BERTH_DOCTOR_OK,
+			   "outgoing connections use %u-%u, away from the ports of services",
+			   outgoing->lo, outgoing->hi);
+}
+
 void berth_doctor_port_range(const struct berth_doctor_place *place,
 			     struct berth_doctor_finding *finding)
 {
-	BERTH_AUTO_FREE char *text = NULL;
-	unsigned int lo, hi;
-	size_t len;
-	int r;
+	BERTH_AUTO_FREE struct berth_reserved *reserved = calloc(1, sizeof(*reserved));
+	struct berth_range outgoing = outgoing_range();
 
-	r = berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
-				 &len);
-	if (r < 0 || sscanf(text, "%u %u", &lo, &hi) != 2) {
+	if (!reserved || !outgoing.lo || berth_reserved_load(reserved, NULL) < 0) {
 		berth_doctor_found(
 			finding, BERTH_DOCTOR_OK,
 			"the range of outgoing connections is not told here; the usual one is "
 			"32768-60999");
 		return;
 	}
-	if (lo > usual_ports.hi || hi < usual_ports.lo) {
-		berth_doctor_found(
-			finding, BERTH_DOCTOR_OK,
-			"outgoing connections use %u-%u, away from the ports of services", lo, hi);
-		return;
-	}
-	berth_doctor_found(finding, BERTH_DOCTOR_DEGRADED,
-			   "outgoing connections use %u-%u, among the ports of services", lo, hi);
-	berth_doctor_cost(finding,
-			  "any program's connection can have the number that a service wants; the "
-			  "service then moves to the next one");
-	berth_doctor_fix(finding, true, "sysctl -w net.ipv4.ip_local_port_range='32768 60999'");
+	judge_range(&outgoing, reserved, finding);
 }
 
 void berth_doctor_ipv6(const struct berth_doctor_place *place, struct berth_doctor_finding *finding)
@@ -190,27 +287,7 @@ void berth_doctor_ipv6(const struct berth_doctor_place *place, struct berth_doct
 				 "net.ipv6.conf.lo.disable_ipv6=0");
 }
 
-/* ---- limits and names ---- */
-
-void berth_doctor_open_files(const struct berth_doctor_place *place,
-			     struct berth_doctor_finding *finding)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= OPEN_FILES_GOOD) {
-		/* A supervisor raises its own, and leaves that of the service as it is. */
-		berth_doctor_found(finding, BERTH_DOCTOR_OK, "a supervisor may open enough files");
-		return;
-	}
-	berth_doctor_found(finding,
-			   limit.rlim_max < OPEN_FILES_MIN ? BERTH_DOCTOR_MISSING
-							   : BERTH_DOCTOR_DEGRADED,
-			   "a process may open %llu files", (unsigned long long)limit.rlim_max);
-	berth_doctor_cost(
-		finding,
-		"a service with many ports, or many clients of its supervisor, does not start");
-	berth_doctor_fix(finding, true, "prlimit --pid $$ --nofile=%d", OPEN_FILES_GOOD);
-}
+/* ---- names ---- */
 
 void berth_doctor_names(const struct berth_doctor_place *place,
 			struct berth_doctor_finding *finding)
@@ -329,19 +406,14 @@ static bool check_folder(enum berth_statefile_place place, const char *variable,
 }
 
 /* Services whose supervisor and guardian were both killed: something of them may live. */
-static size_t count_left_over(const char *path)
+static size_t count_left_over(void)
 {
-	struct berth_registry registry = { .dir_fd = berth_statefile_open_dir(path),
-					   .ports_fd = -1 };
-	BERTH_AUTO_JSON json_t *records = NULL;
+	BERTH_AUTO_JSON json_t *records = load_records();
 	const json_t *record;
 	size_t count = 0, i;
 
-	if (registry.dir_fd >= 0 && berth_procfs_boot_id(registry.boot) == 0 &&
-	    berth_registry_load(&registry, &records) == 0)
-		json_array_foreach (records, i, record)
-			count += berth_registry_life(record) == BERTH_REGISTRY_DEAD;
-	berth_registry_close(&registry);
+	json_array_foreach (records, i, record)
+		count += berth_registry_life(record) == BERTH_REGISTRY_DEAD;
 	return count;
 }
 
@@ -357,7 +429,7 @@ void berth_doctor_runtime_folder(const struct berth_doctor_place *place,
 				finding, "nothing can be started: what runs is written down there");
 		return;
 	}
-	left_over = count_left_over(path);
+	left_over = count_left_over();
 	if (!left_over)
 		return;
 	berth_doctor_found(finding, BERTH_DOCTOR_DEGRADED,

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "app/doctor-ptrace.h"
 #include "app/scratch.h"
 #include "base/time.h"
 #include "os/notify.h"
@@ -286,38 +287,33 @@ static void play_round(const struct berth_doctor_place *place, bool stranger, st
 	berth_notify_program_deinit(&filter);
 }
 
-/* kernel.yama.ptrace_scope; 0 also where there is no Yama. */
-static int ptrace_scope(void)
-{
-	BERTH_AUTO_FREE char *text = NULL;
-	size_t len;
-
-	if (berth_statefile_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 64, &text, &len) <
-	    0)
-		return 0;
-	return atoi(text);
-}
-
-/* The program that made the container we are in, as far as that shows; NULL. */
-static const char *container_engine(void)
-{
-	if (access("/run/.containerenv", F_OK) == 0)
-		return "podman";
-	return access("/.dockerenv", F_OK) == 0 ? "docker" : NULL;
-}
-
 static void fix_refusal(const struct round *round, struct berth_doctor_finding *finding)
 {
-	bool hidden = round->step == STEP_READ || round->step == STEP_FETCH;
+	if (round->step == STEP_READ || round->step == STEP_FETCH)
+		berth_doctor_ptrace_fix(round->error, finding);
+	else if ((round->error == -EPERM || round->error == -EACCES || round->error == -ENOSYS) &&
+		 berth_doctor_ptrace_engine())
+		berth_doctor_fix(finding, false, "%s run --security-opt seccomp=unconfined ...",
+				 berth_doctor_ptrace_engine());
+}
 
-	if (round->error != -EPERM && round->error != -EACCES && round->error != -ENOSYS)
-		return;
-	if (hidden && ptrace_scope() > 0)
-		berth_doctor_fix(finding, true, "sysctl -w kernel.yama.ptrace_scope=0");
-	else if (container_engine())
-		berth_doctor_fix(finding, false, "%s run %s ...", container_engine(),
-				 hidden ? "--cap-add=SYS_PTRACE"
-					: "--security-opt seccomp=unconfined");
+void berth_doctor_above(const struct berth_doctor_place *place,
+			struct berth_doctor_finding *finding)
+{
+	if (*place->above) {
+		berth_doctor_found(finding, BERTH_DOCTOR_OK,
+				   "we are inside of '%s', whose berth leases for all in here",
+				   place->above);
+	} else if (place->filter_error == -EBUSY) {
+		berth_doctor_found(finding, BERTH_DOCTOR_MISSING,
+				   "a program above us answers system calls already "
+				   "(SECCOMP_FILTER_FLAG_NEW_LISTENER)");
+		berth_doctor_cost(finding, "there can be only one: nothing is steered here, and "
+					   "'berth exec' has no view");
+	} else {
+		berth_doctor_found(finding, BERTH_DOCTOR_OK,
+				   "no program above us answers system calls");
+	}
 }
 
 void berth_doctor_steering(const struct berth_doctor_place *place,
@@ -378,10 +374,11 @@ void berth_doctor_view(const struct berth_doctor_place *place, struct berth_doct
 	if (place->filter_error)
 		berth_doctor_found(finding, BERTH_DOCTOR_MISSING, "there is none without steering");
 	else
-		berth_doctor_found(finding, BERTH_DOCTOR_MISSING,
-				   "a process that has not started a program cannot %s: %s%s",
-				   step_texts[round.step], berth_scratch_error(round.error),
-				   ptrace_scope() > 0 ? " (Yama: kernel.yama.ptrace_scope)" : "");
+		berth_doctor_found(
+			finding, BERTH_DOCTOR_MISSING,
+			"a process that has not started a program cannot %s: %s%s",
+			step_texts[round.step], berth_scratch_error(round.error),
+			berth_doctor_ptrace_scope() > 0 ? " (Yama: kernel.yama.ptrace_scope)" : "");
 	berth_doctor_cost(finding,
 			  "what 'berth exec' starts reaches a moved service only at its real port");
 	fix_refusal(&round, finding);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "app/control.h"
+#include "app/doctor-localhost.h"
+#include "app/doctor-ptrace.h"
 #include "base/str.h"
 
 enum {
@@ -16,6 +18,9 @@ enum {
 const struct berth_doctor_check berth_doctor_checks[] = {
 	{ "lease", berth_doctor_lease },
 	{ "time-wait", berth_doctor_time_wait },
+	{ "above", berth_doctor_above },
+	{ "pidfd-getfd", berth_doctor_ptrace_getfd },
+	{ "yama", berth_doctor_ptrace_yama },
 	{ "steering", berth_doctor_steering },
 	{ "view", berth_doctor_view },
 	{ "new-privileges", berth_doctor_new_privileges },
@@ -25,10 +30,14 @@ const struct berth_doctor_check berth_doctor_checks[] = {
 	{ "processes", berth_doctor_processes },
 	{ "port-range", berth_doctor_port_range },
 	{ "ipv6", berth_doctor_ipv6 },
+	{ "localhost", berth_doctor_localhost },
 	{ "open-files", berth_doctor_open_files },
+	{ "process-limit", berth_doctor_process_limit },
+	{ "file-size", berth_doctor_file_size },
 	{ "names", berth_doctor_names },
 	{ "runtime-folder", berth_doctor_runtime_folder },
 	{ "state-folder", berth_doctor_state_folder },
+	{ "stale-files", berth_doctor_stale_files },
 	{ 0 },
 };
 

@@ -53,8 +53,8 @@ struct berth_doctor_check {
 extern const struct berth_doctor_check berth_doctor_checks[];
 
 /*
- * What follows is shared by doctor.c, doctor-lease.c, doctor-steering.c, doctor-tree.c and
- * doctor-machine.c: how a check says what it found, and the checks that doctor.c lists.
+ * What follows is shared by doctor.c and the files doctor-*.c: how a check says what it found, and
+ * the checks that doctor.c lists.
  */
 void berth_doctor_found(struct berth_doctor_finding *finding, enum berth_doctor_result result,
 			const char *fmt, ...) BERTH_PRINTF(3, 4);
@@ -77,12 +77,22 @@ void berth_doctor_time_wait(const struct berth_doctor_place *place,
  * it.
  */
 void berth_doctor_try_filter(struct berth_doctor_place *place);
+void berth_doctor_above(const struct berth_doctor_place *place,
+			struct berth_doctor_finding *finding);
 void berth_doctor_steering(const struct berth_doctor_place *place,
 			   struct berth_doctor_finding *finding);
 void berth_doctor_view(const struct berth_doctor_place *place,
 		       struct berth_doctor_finding *finding);
 void berth_doctor_new_privileges(const struct berth_doctor_place *place,
 				 struct berth_doctor_finding *finding);
+
+/* doctor-limits.c */
+void berth_doctor_open_files(const struct berth_doctor_place *place,
+			     struct berth_doctor_finding *finding);
+void berth_doctor_process_limit(const struct berth_doctor_place *place,
+				struct berth_doctor_finding *finding);
+void berth_doctor_file_size(const struct berth_doctor_place *place,
+			    struct berth_doctor_finding *finding);
 
 /* doctor-tree.c */
 void berth_doctor_containment(const struct berth_doctor_place *place,
@@ -99,11 +109,13 @@ void berth_doctor_port_range(const struct berth_doctor_place *place,
 			     struct berth_doctor_finding *finding);
 void berth_doctor_ipv6(const struct berth_doctor_place *place,
 		       struct berth_doctor_finding *finding);
-void berth_doctor_open_files(const struct berth_doctor_place *place,
-			     struct berth_doctor_finding *finding);
 void berth_doctor_names(const struct berth_doctor_place *place,
 			struct berth_doctor_finding *finding);
 void berth_doctor_runtime_folder(const struct berth_doctor_place *place,
 				 struct berth_doctor_finding *finding);
 void berth_doctor_state_folder(const struct berth_doctor_place *place,
 			       struct berth_doctor_finding *finding);
+
+/* doctor-files.c */
+void berth_doctor_stale_files(const struct berth_doctor_place *place,
+			      struct berth_doctor_finding *finding);

@@ -168,11 +168,35 @@ static void set_identity(const struct berth_unit *unit, struct berth_unit_words 
 	set_browser(unit, env);
 }
 
+/* The pages that it is to answer, whoever has set that: the same to all who ask what belongs to it. */
+static void set_origins(const struct berth_unit *unit, struct berth_unit_words *env)
+{
+	static const char name[] = "BERTH_CORS_ORIGINS";
+	const struct berth_dotenv *file = unit->job->env_file;
+	struct berth_unit_words argv = { 0 }, pairs = { 0 };
+	const char *value = getenv(name);
+	struct berth_err err;
+
+	for (size_t i = 0; file && i < file->count; i++)
+		if (strcmp(file->entries[i].key, name) == 0)
+			value = file->entries[i].value;
+	if (berth_unit_expand(unit, &argv, &pairs, &err) == 0)
+		for (size_t i = 0; i < pairs.count; i++)
+			if (strncmp(pairs.items[i], name, sizeof(name) - 1) == 0 &&
+			    pairs.items[i][sizeof(name) - 1] == '=')
+				value = pairs.items[i] + sizeof(name);
+	if (value)
+		berth_unit_set(env, name, value);
+	berth_unit_free_words(argv.items);
+	berth_unit_free_words(pairs.items);
+}
+
 int berth_unit_environment(const struct berth_unit *unit, char ***ret_env)
 {
 	struct berth_unit_words env = { 0 };
 
 	set_identity(unit, &env);
+	set_origins(unit, &env);
 	if (env.failed) {
 		berth_unit_free_words(env.items);
 		return -ENOMEM;

@@ -9,7 +9,7 @@
 #include "app/control.h"
 #include "base/parse.h"
 #include "base/str.h"
-#include "port/who.h"
+#include "look/who.h"
 
 static const char *member(const json_t *record, const char *key)
 {

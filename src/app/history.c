@@ -138,6 +138,17 @@ int berth_history_add(const json_t *document, const char *key)
 	return r;
 }
 
+/* In the place of a key, which is hexadecimal: they have their own bound, all together. */
+int berth_history_add_freed(const json_t *freed)
+{
+	return berth_history_add(freed, "freed");
+}
+
+bool berth_history_is_freed(const json_t *end)
+{
+	return strcmp(berth_json_string(end, "state", ""), "freed") == 0;
+}
+
 int berth_history_load(json_t **ret_ends)
 {
 	BERTH_AUTO_FD int dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ends");

@@ -19,6 +19,13 @@ enum {
  */
 BERTH_MUST_USE int berth_history_add(const json_t *document, const char *key);
 
+/*
+ * The same for a process that berth free ended: {"state":"freed","freed_at","ports","how","result","by","pid",
+ * "process","command","user","uid","cwd","project","unit","container","from"}.
+ */
+BERTH_MUST_USE int berth_history_add_freed(const json_t *freed);
+bool berth_history_is_freed(const json_t *end);
+
 /* All that is kept, newest first; an empty array where there is nothing. A new array. */
 BERTH_MUST_USE int berth_history_load(json_t **ret_ends);
 

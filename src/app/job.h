@@ -24,6 +24,7 @@ enum {
 enum berth_job_free {
 	BERTH_JOB_FREE_NOTHING,
 	BERTH_JOB_FREE_OWN, /* end what berth started on the wish, or in the range, first */
+	BERTH_JOB_FREE_ANY, /* whoever holds them */
 };
 
 struct berth_job_map {
@@ -68,6 +69,7 @@ struct berth_job {
 	bool reuse;
 	bool force;
 	enum berth_job_free free_first;
+	bool ask; /* who holds the wish: and then? */
 	struct berth_proc_id owner; /* pid 0: none */
 	int64_t ttl_ms; /* 0: none */
 	int64_t wait_ms; /* how long the starter waits for ready */

@@ -7,67 +7,101 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/holders.h"
 #include "app/registry.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "port/who.h"
+#include "os/sock.h"
 #include "service/identity.h"
 
 enum {
-	WHO_MAX = 4096
-}; /* rows of one port: connections from it count */
+	WHO_WORDS_MAX = 64 /* of a command line: far more than the row has room for */
+};
 
-static enum berth_who_role role_of(enum berth_who_kind kind)
+/* 0: no socket of this port's. */
+static enum berth_who_role role_of(const char *kind)
 {
-	static const enum berth_who_role roles[] = {
-		[BERTH_WHO_LISTENER] = BERTH_WHO_LISTENS,
-		[BERTH_WHO_BOUND] = BERTH_WHO_IS_BOUND,
-		[BERTH_WHO_CONNECTION] = BERTH_WHO_IS_CONNECTED,
-		[BERTH_WHO_TIME_WAIT] = BERTH_WHO_WAITS,
+	static const struct {
+		const char *kind;
+		enum berth_who_role role;
+	} roles[] = {
+		{ "listener", BERTH_WHO_LISTENS },
+		{ "bound", BERTH_WHO_IS_BOUND },
+		{ "connection", BERTH_WHO_IS_CONNECTED },
+		{ "time_wait", BERTH_WHO_WAITS },
+		{ "lease", BERTH_WHO_LEASES },
 	};
-	_Static_assert(BERTH_ARRAY_SIZE(roles) == BERTH_WHO_KIND_COUNT_, "one role per kind");
 
-	return roles[kind];
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(roles); i++)
+		if (!strcmp(kind, roles[i].kind))
+			return roles[i].role;
+	return 0;
 }
 
-static void fill_who(const struct berth_who_holder *holder, struct berth_who *ret_row)
+static void copy_printable(const json_t *object, const char *key, char *buf, size_t size)
 {
+	berth_str_printable(berth_json_string(object, key, ""), (size_t)-1, buf, size);
+}
+
+static void copy_command(const json_t *words, char *buf, size_t size)
+{
+	const char *argv[WHO_WORDS_MAX + 1] = { NULL };
+
+	for (size_t i = 0; i < WHO_WORDS_MAX && i < json_array_size(words); i++)
+		argv[i] = json_string_value(json_array_get(words, i));
+	if (argv[0])
+		berth_str_quote_argv(argv, buf, size);
+}
+
+/* A holder of app/holders.h. */
+static struct berth_who who_of(const json_t *holder, enum berth_who_role role, uint16_t port)
+{
+	const json_t *container = json_object_get(holder, "container");
+	const char *host = berth_json_string(holder, "address", "");
 	struct berth_who row = {
-		.role = role_of(holder->kind),
-		.pid = holder->proc.pid,
-		.uid = holder->uid,
+		.role = role,
+		.in_the_way = json_is_true(json_object_get(holder, "in_the_way")),
+		.pid = (pid_t)berth_json_int(holder, "pid", 0),
+		.uid = (uid_t)berth_json_int(holder, "uid", 0),
 	};
 
 	_Static_assert(sizeof(row.address) >= BERTH_ADDR_STRLEN, "room for every address");
 	_Static_assert(sizeof(row.peer) >= BERTH_ADDR_STRLEN, "room for every address");
-	if (holder->proc.pid)
-		berth_str_printable(holder->comm, (size_t)-1, row.process, sizeof(row.process));
-	berth_addr_format(&holder->local, row.address);
-	if (holder->kind == BERTH_WHO_CONNECTION || holder->kind == BERTH_WHO_TIME_WAIT)
-		berth_addr_format(&holder->peer, row.peer);
-	*ret_row = row;
+	snprintf(row.address, sizeof(row.address), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+		 port);
+	copy_printable(holder, "peer", row.peer, sizeof(row.peer));
+	copy_printable(holder, "process", row.process, sizeof(row.process));
+	copy_command(json_object_get(holder, "command"), row.command, sizeof(row.command));
+	copy_printable(holder, "unit", row.unit, sizeof(row.unit));
+	copy_printable(container, berth_json_string(container, "name", NULL) ? "name" : "id",
+		       row.container, sizeof(row.container));
+	copy_printable(json_object_get(holder, "service"), "label", row.service,
+		       sizeof(row.service));
+	if (berth_time_parse(berth_json_string(holder, "started_at", ""), &row.started_at_ms) < 0)
+		row.started_at_ms = 0;
+	return row;
 }
 
 int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max, struct berth_error *error)
 {
-	struct berth_who_holder *holders BERTH_AUTO_FREE = NULL;
+	struct berth_range range = { .lo = port, .hi = port };
+	struct berth_holders_query query = { .ranges = &range, .count = 1 };
+	json_t *ports BERTH_AUTO_JSON = NULL;
+	const json_t *holder;
 	struct berth_err err;
-	size_t count = 0;
-	int r = -ENOMEM;
+	size_t i, count = 0;
 
 	if (port == 0)
 		return berth_libberth_refuse(error, BERTH_E_USAGE, "", "nobody can hold port 0");
-	if (max > WHO_MAX)
-		max = WHO_MAX;
-	holders = calloc(max + 1, sizeof(*holders));
-	if (holders)
-		r = berth_who_find(port, max > 0, NULL, 0, holders, max, &count);
-	if (r < 0) {
-		berth_err_errno(&err, r, "cannot see who holds port %u", port);
+	if (berth_holders_load(&query, &ports, NULL, &err) < 0)
 		return berth_libberth_fail(error, &err);
+	json_array_foreach (json_object_get(json_array_get(ports, 0), "holders"), i, holder) {
+		enum berth_who_role role = role_of(berth_json_string(holder, "kind", ""));
+
+		if (role && count < max)
+			ret_rows[count] = who_of(holder, role, port);
+		count += role != 0;
 	}
-	for (size_t i = 0; i < count && i < max; i++)
-		fill_who(&holders[i], &ret_rows[i]);
 	return count < INT_MAX ? (int)count : INT_MAX;
 }
 

@@ -176,6 +176,16 @@ static bool is_invisible(uint32_t c)
 	return (c & 0xfffe) == 0xfffe;
 }
 
+/* How many printable characters of ASCII does @text begin with? */
+static size_t ascii_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] <= '~')
+		n++;
+	return n;
+}
+
 /* A fixed buffer that takes whole pieces; once one does not fit, it ends in "..." for good. */
 struct pieces {
 	char *buf;
@@ -204,6 +214,20 @@ static void pieces_add(struct pieces *pieces, const char *piece, size_t len)
 	}
 	if (pieces->len < pieces->size)
 		pieces->buf[pieces->len] = '\0';
+}
+
+/*
+ * The plain ASCII that @text begins with, of which most is made, at once. Bytes taken; 0 also where
+ * there may be no room, and so an edge to be found.
+ */
+static size_t pieces_add_ascii(struct pieces *pieces, const char *text, size_t len)
+{
+	size_t n = ascii_len(text, len);
+
+	if (pieces->size < PIECE_MAX || n + pieces->len >= pieces->size - PIECE_MAX)
+		return 0;
+	pieces_add(pieces, text, n);
+	return n;
 }
 
 /* @len bytes, each as an escape of C and of $'' in a shell. */
@@ -241,14 +265,17 @@ const char *berth_str_printable(const char *text, size_t len, char *buf, size_t 
 		len = strlen(text);
 	pieces_add(&pieces, "", 0);
 	while (len > 0 && !pieces.cut) {
+		size_t n = pieces_add_ascii(&pieces, text, len);
 		char piece[PIECE_MAX + 1];
-		bool plain;
-		size_t n = next_char(text, len, &plain);
+		bool plain = true;
 
-		if (plain)
-			pieces_add(&pieces, text, n);
-		else
-			pieces_add(&pieces, piece, escape(text, n, piece));
+		if (n == 0) {
+			n = next_char(text, len, &plain);
+			if (plain)
+				pieces_add(&pieces, text, n);
+			else
+				pieces_add(&pieces, piece, escape(text, n, piece));
+		}
 		text += n;
 		len -= n;
 	}
@@ -257,10 +284,12 @@ const char *berth_str_printable(const char *text, size_t len, char *buf, size_t 
 
 size_t berth_str_width(const char *text)
 {
-	size_t len = strlen(text), width = 0;
+	size_t len = strlen(text), width = ascii_len(text, len);
 
-	if (strcmp(nl_langinfo(CODESET), "UTF-8"))
+	if (width == len || strcmp(nl_langinfo(CODESET), "UTF-8"))
 		return len;
+	text += width;
+	len -= width;
 	while (len > 0) {
 		uint32_t c;
 		size_t n = decode(text, len, &c);
@@ -281,22 +310,26 @@ enum quoting {
 	QUOTING_DOLLAR
 };
 
+static bool is_safe(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("@%+:,./_-", c));
+}
+
 /* '' keeps all but what can't be shown; that needs $'': in bash, zsh, ksh and POSIX of 2024. */
 static enum quoting quoting_of(const char *word, bool first)
 {
-	static const char safe[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+:,./_-";
 	enum quoting quoting = *word ? QUOTING_NONE : QUOTING_SINGLE;
 	size_t len = strlen(word);
 
 	for (const char *p = word; len > 0;) {
-		bool plain;
-		size_t n = next_char(p, len, &plain);
+		bool plain = true;
+		size_t n = is_safe(*p) ? 1 : next_char(p, len, &plain);
 
 		if (!plain)
 			return QUOTING_DOLLAR;
 		/* A=b in front would be an assignment, and zsh looks up what =b is. */
-		if (!(*p == '=' && !first && p != word) && !strchr(safe, *p))
+		if (!(*p == '=' && !first && p != word) && !is_safe(*p))
 			quoting = QUOTING_SINGLE;
 		p += n;
 		len -= n;
@@ -312,6 +345,12 @@ static void quote_word(struct pieces *pieces, const char *word, enum quoting quo
 		pieces_add(pieces, "$'", 2);
 	else if (quoting == QUOTING_SINGLE)
 		pieces_add(pieces, "'", 1);
+	if (quoting == QUOTING_NONE) {
+		size_t n = pieces_add_ascii(pieces, word, len);
+
+		word += n;
+		len -= n;
+	}
 	while (len > 0 && !pieces->cut) {
 		char piece[PIECE_MAX + 1];
 		bool plain;

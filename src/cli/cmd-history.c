@@ -25,15 +25,56 @@ static const struct berth_opt history_opts[] = {
 	{ 0 },
 };
 
+/* "port 5000", "ports 5002, 5003" */
+static void format_ports(const json_t *row, struct berth_str *text)
+{
+	const json_t *ports = json_object_get(row, "ports");
+	const json_t *port;
+	size_t i;
+
+	berth_str_add(text, json_array_size(ports) == 1 ? "port " : "ports ");
+	json_array_foreach (ports, i, port)
+		berth_str_addf(text, "%s%lld", i ? ", " : "", (long long)json_integer_value(port));
+}
+
 static void format_service(const json_t *row, const json_t *value, int64_t now_ms,
 			   struct berth_str *text)
 {
 	int64_t instance = berth_json_int(row, "instance", 1);
 
+	if (berth_history_is_freed(row)) {
+		format_ports(row, text);
+		return;
+	}
 	berth_str_addf(text, "%s/%s", berth_json_string(row, "project", "?"),
 		       berth_json_string(row, "service", "?"));
 	if (instance > 1)
 		berth_str_addf(text, ".%lld", (long long)instance);
+}
+
+/* "node 812, SIGTERM by berth free, 2 min ago" */
+static void format_freed(const json_t *row, int64_t now_ms, struct berth_str *text)
+{
+	const char *how = berth_json_string(row, "how", "");
+	const char *unit = berth_json_string(row, "unit", "its unit");
+	char name[64], shown[128], age[BERTH_TIME_AGE_SIZE];
+	int64_t freed_ms = now_ms;
+
+	berth_str_printable(berth_json_string(row, "process", "?"), (size_t)-1, name, sizeof(name));
+	berth_str_printable(unit, (size_t)-1, shown, sizeof(shown));
+	(void)!berth_time_parse(berth_json_string(row, "freed_at", ""), &freed_ms);
+	berth_str_addf(text, "%s %lld, ", name, (long long)berth_json_int(row, "pid", 0));
+	if (strcmp(how, "container") == 0)
+		berth_str_add(text, "its container stopped");
+	else if (strcmp(how, "unit") == 0)
+		berth_str_addf(text, "%s stopped", shown);
+	else
+		berth_str_addf(text, "SIG%s",
+			       strcmp(berth_json_string(row, "result", ""), "killed") == 0
+				       ? "KILL"
+				       : "TERM");
+	berth_str_addf(text, " by berth %s, %s ago", berth_json_string(row, "by", "free"),
+		       berth_time_age(now_ms - freed_ms, age));
 }
 
 static void format_end(const json_t *row, const json_t *value, int64_t now_ms,
@@ -41,13 +82,17 @@ static void format_end(const json_t *row, const json_t *value, int64_t now_ms,
 {
 	char end[256];
 
+	if (berth_history_is_freed(row)) {
+		format_freed(row, now_ms, text);
+		return;
+	}
 	berth_str_add(text, berth_end_text(row, now_ms, end, sizeof(end)));
 }
 
 static const struct berth_column columns[] = {
 	{ "service", "SERVICE", BERTH_COLUMN_STRING, NULL, "project and name",
 	  .format = format_service },
-	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "stopped or failed",
+	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "stopped or failed; freed: by berth free",
 	  .tone = berth_column_state_tone },
 	{ "end", "END", BERTH_COLUMN_STRING, NULL, "how, by whom, and when", .format = format_end },
 	{ "id", "ID", BERTH_COLUMN_STRING, "id", "of that life of it" },
@@ -61,8 +106,20 @@ static const struct berth_column columns[] = {
 	{ 0 },
 };
 
+static bool is_in(const char *folder, const char *root)
+{
+	size_t len = strlen(root);
+
+	return strncmp(folder, root, len) == 0 && (folder[len] == '/' || folder[len] == '\0');
+}
+
+/* What was freed belongs to where it ran, and to where berth was called. */
 static bool is_meant(const json_t *end, const struct berth_opt_list *operands, const char *root)
 {
+	if (!operands->count && berth_history_is_freed(end))
+		return !root || is_in(berth_json_string(end, "from", ""), root) ||
+		       strcmp(berth_json_string(json_object_get(end, "project"), "root", ""),
+			      root) == 0;
 	if (!operands->count)
 		return !root || strcmp(berth_json_string(end, "root", ""), root) == 0;
 	for (size_t i = 0; i < operands->count; i++)
@@ -122,7 +179,7 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 const struct berth_cmd berth_cmd_history = {
 	.name = "history",
 	.synopsis = "[options] [SERVICE | ID]...",
-	.summary = "show how services ended",
+	.summary = "show how services ended, and what berth free has ended",
 	.details =
 		"The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "
 		"berth kept it (-d).",

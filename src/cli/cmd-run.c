@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 
 static const char *const steer_words[] = { "all", "declared", "bind", "off", NULL };
-static const char *const free_words[] = { "own", NULL };
+static const char *const free_words[] = { "own", "any", NULL };
 static const char *const restart_words[] = {
 #define X(id, name) name,
 	BERTH_SERVICE_RESTARTS(X)
@@ -52,9 +52,11 @@ static const struct berth_opt run_opts[] = {
 	  "with -d: if the same command runs already, use it" },
 	{ 0, "force", NULL, BERTH_AT(FLAG, struct berth_run_args, force),
 	  "end what runs of this service, then start" },
-	{ 0, "free", "own", BERTH_AT(CHOICE, struct berth_run_args, free_first),
-	  "end what berth started on the wish or in the range, then start", .bare = "own",
-	  .words = free_words, .base = BERTH_JOB_FREE_OWN },
+	{ 0, "free", "WHOSE", BERTH_AT(CHOICE, struct berth_run_args, free_first),
+	  "end what berth started on the wish or in the range, or whoever holds that, then start",
+	  .bare = "own", .words = free_words, .base = BERTH_JOB_FREE_OWN },
+	{ 0, "ask", NULL, BERTH_AT(FLAG, struct berth_run_args, ask),
+	  "on a terminal: when the wish is taken, ask what to do" },
 
 	{ 'd', "detach", NULL, BERTH_AT(FLAG, struct berth_run_args, detach),
 	  "run in the background; return when it is ready", .group = "Life" },

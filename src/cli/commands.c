@@ -41,14 +41,13 @@ static const struct {
 	{ "serve", &berth_cmd_run, " COMMAND", "starts a service" },
 	{ "dev", &berth_cmd_run, " npm run dev", "starts a script of package.json" },
 	{ "take", &berth_cmd_run, " COMMAND", "holds a port while COMMAND lives" },
-	{ "scan", &berth_cmd_run, " COMMAND", "finds a free port by itself" },
+	{ "find", &berth_cmd_scan, " --count 1", "prints a free port" },
 	{ "kill", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
 	{ "end", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
 	{ "down", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
 	{ "rm", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },
 	{ "remove", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },
 	{ "delete", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },
-	{ "free", &berth_cmd_stop, " PORT", "ends the service of berth that has it" },
 	{ "release", &berth_cmd_stop, " PORT", "ends the service of berth that has it" },
 	{ "restart-all", &berth_cmd_restart, " SERVICE...", "restarts services" },
 	{ "reload", &berth_cmd_restart, " --rolling SERVICE", "restarts it one after the other" },
@@ -57,10 +56,15 @@ static const struct {
 	{ "log", &berth_cmd_logs, " SERVICE", "shows what a service in the background says" },
 	{ "tail", &berth_cmd_logs, " -f SERVICE", "shows what it says from now on" },
 	{ "output", &berth_cmd_logs, " SERVICE", "shows what a service in the background says" },
-	{ "who", &berth_cmd_ls, "", "has the ports of what berth started" },
-	{ "ports", &berth_cmd_ls, "", "has the ports of what berth started" },
+	{ "whose", &berth_cmd_who, " PORT", "tells who holds a port" },
+	{ "lsof", &berth_cmd_who, " PORT", "tells who holds a port" },
+	{ "fuser", &berth_cmd_who, " PORT", "tells who holds a port" },
+	{ "ss", &berth_cmd_who, " PORT", "tells who holds a port" },
+	{ "netstat", &berth_cmd_who, " PORT", "tells who holds a port" },
+	{ "ports", &berth_cmd_ls, " -m", "has every listening port of this machine" },
 	{ "services", &berth_cmd_ls, "", "has what berth started" },
-	{ "top", &berth_cmd_ls, "", "has what berth started" },
+	{ "top", &berth_cmd_ls, " --watch", "has what berth started, and each change" },
+	{ "watch", &berth_cmd_ls, " --watch", "shows each change of what runs" },
 	{ "inspect", &berth_cmd_status, " SERVICE", "has all that is known of a service" },
 	{ "show", &berth_cmd_status, " SERVICE", "has all that is known of a service" },
 	{ "info", &berth_cmd_status, " SERVICE", "has all that is known of a service" },
@@ -114,7 +118,7 @@ int berth_commands_unknown(const char *word, struct berth_err *err)
 	if (closest)
 		berth_err_hint(err, "did you mean 'berth %s'?", closest);
 	else if (berth_parse_port(word, &port) == 0)
-		berth_err_hint(err, "'berth status %u' tells whose port that is", port);
+		berth_err_hint(err, "'berth who %u' tells who holds that port", port);
 	else if (*word)
 		berth_err_hint(err,
 			       "to start a program: 'berth run %s'; all commands: 'berth --help'",

@@ -11,6 +11,8 @@
 	X(exec)           \
 	X(ls)             \
 	X(status)         \
+	X(who)            \
+	X(scan)           \
 	X(port)           \
 	X(url)            \
 	X(open)           \
@@ -18,6 +20,7 @@
 	X(history)        \
 	X(wait)           \
 	X(stop)           \
+	X(free)           \
 	X(restart)        \
 	X(scale)          \
 	X(doctor)         \

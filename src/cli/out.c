@@ -13,6 +13,7 @@
 
 enum {
 	WIDTH_DEFAULT = 80,
+	HEIGHT_DEFAULT = 24,
 	WIDTH_MIN = 40, /* narrower than this a table says nothing any more */
 	WIDTH_TEXT_MAX = 100, /* longer lines of prose are hard to read */
 	WIDTH_MAX = 10000,
@@ -65,6 +66,18 @@ void berth_out_init(struct berth_out *out, FILE *results, FILE *messages,
 		.messages_color = wants_color(isatty(fileno(messages)), options),
 		.width = terminal ? terminal_width(fileno(results)) : 0,
 	};
+}
+
+unsigned int berth_out_measure(struct berth_out *out)
+{
+	struct winsize size;
+
+	if (!out->terminal)
+		return 0;
+	out->width = terminal_width(fileno(out->results));
+	if (ioctl(fileno(out->results), TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+		return size.ws_row;
+	return HEIGHT_DEFAULT;
 }
 
 void berth_out_deinit(struct berth_out *out)

@@ -53,6 +53,9 @@ void berth_out_init(struct berth_out *out, FILE *results, FILE *messages,
 		    const struct berth_out_options *options);
 void berth_out_deinit(struct berth_out *out);
 
+/* The width again, after the terminal has changed its size. Its height; 0: no terminal. */
+unsigned int berth_out_measure(struct berth_out *out);
+
 /* The width for prose: that of the terminal, but at most 100; else 80. */
 unsigned int berth_out_text_width(const struct berth_out *out);
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "os/statefile.h"
 #include "service/name.h"
 #include "stack/template.h"
@@ -47,6 +48,12 @@ static int check_args(const struct berth_run_args *args, const struct berth_cli 
 			     "--status-fd gives the events of a foreground run");
 	if (args->reuse && !args->detach)
 		return usage(err, "--reuse needs -d", NULL);
+	if (args->ask && args->free_first)
+		return usage(err, "--ask goes not with --free", "one asks, the other does not");
+	if (args->ask && !berth_ask_can(&cli->out))
+		return usage(
+			err, "--ask needs a terminal, and somebody at it",
+			"--free=any ends who holds the wish, --strict fails where it is taken");
 	if (args->fresh && (args->reuse || args->force))
 		return usage(err, "--new goes neither with --reuse nor with --force", NULL);
 	/* Ours from here on, and none of the command's. */
@@ -321,6 +328,7 @@ static struct berth_job job_of(const struct berth_run_args *args, const struct b
 		.reuse = args->reuse,
 		.force = args->force,
 		.free_first = (enum berth_job_free)args->free_first,
+		.ask = args->ask,
 		.ttl_ms = args->ttl_ms,
 		.wait_ms = args->wait_ms,
 		.status_fd = args->status_fd,
@@ -380,6 +388,14 @@ static int check_all(const struct berth_run_args *args, const struct berth_cli *
 	return r == 0 ? berth_run_check_env(&args->env, err) : r;
 }
 
+static bool has_wish(const struct berth_wish *wish)
+{
+	for (size_t i = 0; i < wish->port_count; i++)
+		if (wish->ports[i].list_len && !wish->ports[i].udp)
+			return true;
+	return wish->range.lo;
+}
+
 int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 		   struct berth_run_files *files, struct berth_job *job, struct berth_err *err)
 {
@@ -411,7 +427,12 @@ int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 	if (r == 0)
 		r = identify(args, job->argv, files->cwd, &job->identity, err);
 	job->tell_port = job->fresh || args->pass_socket || uses_port(cli->operands.items);
-	return r < 0 ? r : berth_job_settle(job, &files->dotenv, err);
+	if (r == 0)
+		r = berth_job_settle(job, &files->dotenv, err);
+	if (r == 0 && job->ask && !has_wish(&job->wish))
+		r = usage(err, "--ask: there is no wish that could be taken",
+			  "--port, --range, or PORT in the environment or in .env");
+	return r;
 }
 
 /* BERTH=0: as if berth were not there; {port} gets the wish, for want of a lease. */

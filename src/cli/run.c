@@ -354,13 +354,16 @@ static int start_foreground(struct berth_cli *cli, struct berth_job *job, json_t
 int berth_run_start(struct berth_cli *cli, struct berth_job *job, struct berth_err *err)
 {
 	json_t *unused = NULL;
-	int r;
+	int r = 0;
 
-	if (job->free_first) {
+	if (job->free_first == BERTH_JOB_FREE_OWN)
 		r = free_wish(cli, job, err);
-		if (r < 0)
-			return r;
-	}
+	else if (job->free_first == BERTH_JOB_FREE_ANY)
+		r = berth_run_free_any(cli, job, err);
+	else if (job->ask)
+		r = berth_run_ask(cli, job, err);
+	if (r < 0)
+		return r;
 	if (job->detach)
 		return run_detached(cli, job, err);
 	return start_or_use(cli, job, start_foreground, &unused, err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/run.h - berth run, in three files: cmd-run.c the options, run-job.c what they mean, run.c the start */
+/*
+ * cli/run.h - berth run, in four files: cmd-run.c the options, run-job.c what they mean, run-free.c
+ * who is in the way, run.c the start
+ */
 #pragma once
 
 #include "app/job.h"
@@ -22,6 +25,7 @@ struct berth_run_args {
 
 	bool fresh, reuse, force;
 	unsigned int free_first;
+	bool ask;
 	bool detach;
 	int64_t wait_ms;
 	const char *owner;
@@ -67,6 +71,13 @@ BERTH_MUST_USE int berth_run_fill(const struct berth_run_args *args, struct bert
 
 /* BERTH=0: the command takes our place as if berth were not there. Returns only on failure. */
 BERTH_MUST_USE int berth_run_bare(struct berth_job *job, struct berth_err *err);
+
+/* End who holds the wish or the range, and say so. Who must not be ended is left alone. */
+BERTH_MUST_USE int berth_run_free_any(struct berth_cli *cli, const struct berth_job *job,
+				      struct berth_err *err);
+/* Where the wish is held: show by whom, ask, and do what was answered. -EADDRINUSE: quit, NO_PORT. */
+BERTH_MUST_USE int berth_run_ask(struct berth_cli *cli, const struct berth_job *job,
+				 struct berth_err *err);
 
 /* Free, start, wait, say: the exit code, or -errno with @err (and cli->error_exit). */
 BERTH_MUST_USE int berth_run_start(struct berth_cli *cli, struct berth_job *job,

@@ -45,6 +45,9 @@ void berth_column_age(const json_t *row, const json_t *value, int64_t now_ms,
 /* Formats an array of words (a command line) as a shell would need them typed. */
 void berth_column_argv(const json_t *row, const json_t *value, int64_t now_ms,
 		       struct berth_str *text);
+/* The same for a row at a glance, of which a script on a command line would be most. */
+void berth_column_argv_brief(const json_t *row, const json_t *value, int64_t now_ms,
+			     struct berth_str *text);
 /* Of a service: green when ready, yellow on the way, red when wrong, dim when stopped. */
 enum berth_out_tone berth_column_state_tone(const json_t *value);
 

@@ -2,6 +2,7 @@
 /* os/cgroup.c - a control group of one's own: cgroups(7), version 2 */
 #include "os/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,12 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/str.h"
 #include "os/statefile.h"
 
 enum {
 	CGROUP_FILE_MAX = 65536,
 	REMOVE_TRIES = 100,
 	REMOVE_PAUSE_MS = 2,
+	DEPTH_MAX = 32, /* of the folders of groups */
 };
 
 /* Where version 2 is mounted: alone, or beside version 1 ("hybrid"). */
@@ -122,4 +125,69 @@ int berth_cgroup_remove(struct berth_cgroup *cgroup)
 	cgroup->path[0] = '\0';
 	berth_fd_close(&cgroup->fd);
 	return r;
+}
+
+int berth_cgroup_of(pid_t pid, char **ret_text)
+{
+	char path[64];
+	size_t len;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	r = berth_statefile_read(AT_FDCWD, path, CGROUP_FILE_MAX, ret_text, &len);
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+/* Append "/NAME" for each folder on the way to the group @id below @fd, which is closed. */
+static bool find_below(int fd, uint64_t id, unsigned int depth, char *buf, size_t size)
+{
+	size_t len = strlen(buf);
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir = fdopendir(fd);
+
+	if (!dir) {
+		close(fd);
+		return false;
+	}
+	while (!found && (entry = readdir(dir))) {
+		int n, below;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		n = snprintf(buf + len, size - len, "/%s", entry->d_name);
+		if (n >= (int)(size - len))
+			continue;
+		found = entry->d_ino == id;
+		if (found || depth == DEPTH_MAX)
+			continue;
+		below = openat(dirfd(dir), entry->d_name,
+			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		found = below >= 0 && find_below(below, id, depth + 1, buf, size);
+	}
+	closedir(dir);
+	if (!found)
+		buf[len] = '\0';
+	return found;
+}
+
+int berth_cgroup_find(uint64_t id, char *buf, size_t size)
+{
+	const char *mount = find_mount();
+	char path[PATH_MAX] = "";
+	struct stat st;
+	int fd;
+
+	if (!mount)
+		return -ENOENT;
+	fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && st.st_ino == id) {
+		close(fd);
+		strcpy(path, "/");
+	} else if (!find_below(fd, id, 0, path, sizeof(path))) {
+		return -ENOENT;
+	}
+	return berth_str_copy(buf, size, path) ? 0 : -ENAMETOOLONG;
 }

@@ -6,6 +6,8 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 struct berth_cgroup {
 	char path[PATH_MAX]; /* of the folder; "": none */
@@ -28,3 +30,12 @@ unsigned long berth_cgroup_oom_kills(const char *path);
 int berth_cgroup_remove_path(const char *path);
 /* Remove the group, which must be empty by now (-EBUSY), and close it. Harmless on none. */
 int berth_cgroup_remove(struct berth_cgroup *cgroup);
+
+/* The text of /proc/PID/cgroup, which anybody may read; the caller frees it. -ESRCH ... */
+BERTH_MUST_USE int berth_cgroup_of(pid_t pid, char **ret_text);
+/*
+ * The path of the group with this id (the inode of its folder, as sock_diag(7) tells it), from the
+ * mount of version 2 on: "/system.slice/nginx.service". Looks through all groups: some 10 us for
+ * each. -ENOENT.
+ */
+BERTH_MUST_USE int berth_cgroup_find(uint64_t id, char *buf, size_t size);

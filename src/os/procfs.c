@@ -20,6 +20,7 @@
 enum {
 	PATH_LEN = 64, /* "/proc/", two numbers and a word */
 	ENVIRON_MAX = 8 << 20, /* execve() itself takes at most 6 MiB */
+	PIDS_MAX = 1 << 22, /* more the kernel does not give: PID_MAX_LIMIT */
 };
 
 /* A file of a process that is not there any more, or that a hidepid= mount keeps from us. */
@@ -414,208 +415,39 @@ int berth_procfs_each(int (*fn)(pid_t pid, void *arg), void *arg)
 	return r;
 }
 
-/* "socket:[4711]" */
-static bool parse_socket_link(const char *link, size_t len, uint64_t *ret_inode)
-{
-	static const char prefix[] = "socket:[";
-	uint64_t inode = 0;
-	size_t i = sizeof(prefix) - 1;
-
-	if (len < i + 2 || memcmp(link, prefix, i) != 0 || link[len - 1] != ']')
-		return false;
-	for (; i < len - 1; i++) {
-		if (link[i] < '0' || link[i] > '9')
-			return false;
-		inode = inode * 10 + (uint64_t)(link[i] - '0');
-	}
-	*ret_inode = inode;
-	return true;
-}
-
-int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode)
-{
-	char path[PATH_LEN], link[PATH_LEN];
-	ssize_t n;
-
-	if (pid <= 0 || fd < 0)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
-	n = readlink(path, link, sizeof(link));
-	if (n < 0)
-		return -errno;
-	return parse_socket_link(link, (size_t)n, ret_inode) ? 0 : -ENOENT;
-}
-
-struct socket_scan {
-	uint64_t *inodes; /* sorted */
-	size_t inode_count;
-	struct berth_proc_socket *found;
-	size_t max, count, unreadable;
-	size_t first; /* of the process at hand */
-	pid_t pid;
+struct pids {
+	pid_t *list; /* owned */
+	size_t size, count;
 };
 
-static int compare_inodes(const void *a, const void *b)
+static int add_pid(pid_t pid, void *arg)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	struct pids *pids = arg;
+	pid_t *list;
 
-	return x < y ? -1 : x > y;
-}
+	if (pids->count == pids->size) {
+		size_t size = pids->size ? 2 * pids->size : 1024;
 
-/* Of several descriptors of one socket in one process the lowest stays. */
-static void scan_add(struct socket_scan *scan, uint64_t inode, int fd)
-{
-	for (size_t i = scan->first; i < scan->count; i++) {
-		if (scan->found[i].inode == inode) {
-			if (fd < scan->found[i].fd)
-				scan->found[i].fd = fd;
-			return;
-		}
+		list = size > PIDS_MAX ? NULL : reallocarray(pids->list, size, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		pids->list = list;
+		pids->size = size;
 	}
-	if (scan->count < scan->max)
-		scan->found[scan->count++] =
-			(struct berth_proc_socket){ .inode = inode, .pid = scan->pid, .fd = fd };
-}
-
-/* One folder of descriptors, @path relative to /proc. The number of entries, or -errno. */
-static ssize_t scan_folder(struct socket_scan *scan, int proc_fd, const char *path)
-{
-	struct dirent *entry;
-	ssize_t seen = 0, n;
-	char link[PATH_LEN];
-	uint64_t inode;
-	DIR *dir;
-	int fd;
-
-	fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		seen++;
-		n = readlinkat(fd, entry->d_name, link, sizeof(link));
-		if (n > 0 && parse_socket_link(link, (size_t)n, &inode) &&
-		    bsearch(&inode, scan->inodes, scan->inode_count, sizeof(inode), compare_inodes))
-			scan_add(scan, inode, as_pid(entry->d_name));
-		/*
-		 * Descriptors come in order: nothing lower follows. A proxy may have thousands
-		 * more.
-		 */
-		if (scan->count - scan->first == scan->inode_count)
-			break;
-	}
-	closedir(dir);
-	return seen;
-}
-
-/*
- * A process whose leading thread ended has its descriptors still, but /proc/PID/fd is empty, or
- * closed to us if we are not root: its other threads show them. They share one table, so that the
- * first one with entries tells all. As scan_folder().
- */
-static ssize_t scan_threads(struct socket_scan *scan, int proc_fd)
-{
-	char path[PATH_LEN];
-	struct dirent *entry;
-	ssize_t n = 0;
-	DIR *dir;
-	int fd;
-	pid_t tid;
-
-	snprintf(path, sizeof(path), "%d/task", (int)scan->pid);
-	fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while ((entry = readdir(dir))) {
-		tid = as_pid(entry->d_name);
-		if (tid == 0 || tid == scan->pid)
-			continue;
-		snprintf(path, sizeof(path), "%d/task/%d/fd", (int)scan->pid, (int)tid);
-		n = scan_folder(scan, proc_fd, path);
-		/* One that ends at this moment is empty, or has gone. */
-		if (n != 0 && n != -ENOENT)
-			break;
-	}
-	closedir(dir);
-	return n;
-}
-
-static int scan_process(struct socket_scan *scan, int proc_fd, pid_t pid)
-{
-	char path[PATH_LEN];
-	ssize_t n, threads;
-
-	scan->pid = pid;
-	scan->first = scan->count;
-	snprintf(path, sizeof(path), "%d/fd", (int)pid);
-	n = scan_folder(scan, proc_fd, path);
-	if (n == 0 || n == -EACCES) {
-		threads = scan_threads(scan, proc_fd);
-		if (threads != 0)
-			n = threads;
-	}
-	if (n == -EMFILE || n == -ENFILE || n == -ENOMEM)
-		return (int)n;
-	if (n == -EACCES || n == -EPERM)
-		scan->unreadable++;
+	pids->list[pids->count++] = pid;
 	return 0;
 }
 
-struct scan_each {
-	struct socket_scan *scan;
-	int proc_fd;
-};
-
-static int scan_each(pid_t pid, void *arg)
+int berth_procfs_load_pids(pid_t **ret_pids, size_t *ret_count)
 {
-	struct scan_each *each = arg;
+	struct pids pids = { 0 };
+	int r = berth_procfs_each(add_pid, &pids);
 
-	return scan_process(each->scan, each->proc_fd, pid);
-}
-
-int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count, const pid_t *pids,
-			      size_t pid_count, struct berth_proc_socket *ret_found, size_t max,
-			      size_t *ret_count, size_t *ret_unreadable)
-{
-	BERTH_AUTO_FREE uint64_t *sorted = NULL;
-	BERTH_AUTO_FD int proc_fd = -1;
-	struct socket_scan scan = { .inode_count = inode_count, .found = ret_found, .max = max };
-	struct scan_each each = { .scan = &scan };
-	int r = 0;
-
-	sorted = malloc((inode_count + 1) * sizeof(*sorted));
-	if (!sorted)
-		return -ENOMEM;
-	if (inode_count)
-		memcpy(sorted, inodes, inode_count * sizeof(*sorted));
-	qsort(sorted, inode_count, sizeof(*sorted), compare_inodes);
-	scan.inodes = sorted;
-
-	proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc_fd < 0)
-		return -errno;
-	each.proc_fd = proc_fd;
-	if (!inode_count)
-		r = 0;
-	else if (!pids)
-		r = berth_procfs_each(scan_each, &each);
-	for (size_t i = 0; inode_count && pids && i < pid_count && r == 0; i++)
-		r = scan_process(&scan, proc_fd, pids[i]);
-	if (r < 0)
+	if (r < 0) {
+		free(pids.list);
 		return r;
-	*ret_count = scan.count;
-	if (ret_unreadable)
-		*ret_unreadable = scan.unreadable;
+	}
+	*ret_pids = pids.list;
+	*ret_count = pids.count;
 	return 0;
 }

@@ -91,6 +91,8 @@ BERTH_MUST_USE int berth_procfs_wchan(pid_t pid, char *buf, size_t size);
  * that, or -errno.
  */
 BERTH_MUST_USE int berth_procfs_each(int (*fn)(pid_t pid, void *arg), void *arg);
+/* All of them as a list, lowest first, the caller's to free. */
+BERTH_MUST_USE int berth_procfs_load_pids(pid_t **ret_pids, size_t *ret_count);
 
 /*
  * The inode behind descriptor @fd of process @pid where that is a socket; -ENOENT closed or no
@@ -98,19 +100,47 @@ BERTH_MUST_USE int berth_procfs_each(int (*fn)(pid_t pid, void *arg), void *arg)
  */
 BERTH_MUST_USE int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode);
 
+/* Sockets: procfs-scan.c, procfs-sockets.c */
+
+/* That process @pid has socket @inode, and its lowest number there. */
 struct berth_proc_socket {
 	uint64_t inode;
 	pid_t pid;
 	int fd;
+	uint64_t start_ticks; /* of the process: with @pid its identity */
+};
+
+struct berth_proc_socket_query {
+	const uint64_t *inodes; /* borrowed, in any order; NULL: every socket there is */
+	size_t inode_count;
+	const pid_t *pids; /* borrowed; NULL: every process */
+	size_t pid_count;
+};
+
+struct berth_proc_sockets {
+	struct berth_proc_socket *found; /* owned; by inode, then pid, one of each pair */
+	size_t count;
+	unsigned int hidden; /* processes with descriptors that we may not see */
 };
 
 /*
- * Which processes hold a socket with one of @inodes? Scans /proc/PID/fd of @pids (NULL: of every
- * process, lowest pid first); what may not be read is passed over, and counted in *ret_unreadable
- * (NULL allowed). One result per process and inode, with the lowest descriptor; at most @max. Cost:
- * ~20 us a process; never in the path of a bind().
+ * Which processes have which sockets: looks at /proc/PID/fd of all, in several threads if they are
+ * many. Some 4 us a descriptor and 10 us a process; never in the path of a bind(). What comes or
+ * goes meanwhile may be missing. 0 or -errno (-EMFILE, -ENOMEM, -E2BIG: millions of them).
  */
+BERTH_MUST_USE int berth_procfs_load_sockets(const struct berth_proc_socket_query *query,
+					     struct berth_proc_sockets *ret_sockets);
+void berth_procfs_sockets_deinit(struct berth_proc_sockets *sockets);
+
+/* The same for few: at most @max, by pid. *ret_hidden NULL allowed. */
 BERTH_MUST_USE int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count,
 					     const pid_t *pids, size_t pid_count,
 					     struct berth_proc_socket *ret_found, size_t max,
-					     size_t *ret_count, size_t *ret_unreadable);
+					     size_t *ret_count, size_t *ret_hidden);
+
+/*
+ * A duplicate of the very socket, with which it can be asked for what /proc does not tell; the
+ * caller's to close, soon: as long as it is open the socket does not end. -EPERM, -EACCES: we may
+ * not; -ENOENT: it is not there any more.
+ */
+BERTH_MUST_USE int berth_procfs_borrow_socket(const struct berth_proc_socket *socket);

@@ -6,6 +6,9 @@
  * more on larger machines). So ask only for the states that matter. The filter for ports is a small
  * program that the kernel runs (INET_DIAG_REQ_BYTECODE), so that thousands of foreign sockets never
  * get to us.
+ *
+ * A dump is of one family, and the tables are of both. Only the older of the two requests,
+ * TCPDIAG_GETSOCK, takes TCP of both in one walk, which is half the time.
  */
 #include "os/sockdiag.h"
 
@@ -14,69 +17,162 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <stddef.h>
 #include <string.h>
 
+enum {
+	/* Of each span two edges, one more for the range's, and between them the verdicts. */
+	EDGES_MAX = 2 * BERTH_SOCKDIAG_EXCEPT_MAX + 2,
+	OPS_MAX = 3 * EDGES_MAX + 1,
+};
+
+/* Numbers at which the answer turns, in order: below the first one it is @accept. */
+struct edges {
+	uint32_t at[EDGES_MAX];
+	size_t count;
+	bool accept;
+};
+
 /*
- * Two comparisons, of two operations each: the second holds the port. An operation tells how many
- * bytes to go on if it holds and if not; what ends exactly at the end accepts, what ends 4 bytes
- * behind it refuses.
+ * An operation tells how many bytes to go on if it holds (at most 255) and if not: what ends
+ * exactly at the end accepts, what ends 4 bytes behind it refuses. The kernel looks through it in
+ * steps of the former, so that a search tree has what follows a comparison that holds right behind
+ * it, and the rest further on.
  */
-struct port_filter {
+struct program {
 	struct nlattr attr;
-	struct inet_diag_bc_op ops[4];
+	struct inet_diag_bc_op ops[OPS_MAX];
 };
 
 struct request {
 	struct nlmsghdr head;
-	struct inet_diag_req_v2 body;
-	struct port_filter filter;
+	union {
+		struct {
+			struct inet_diag_req_v2 body;
+			struct program program;
+		} of_family;
+		struct {
+			struct inet_diag_req body;
+			struct program program;
+		} of_both;
+	};
 };
 
-_Static_assert(sizeof(struct request) == sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req_v2) +
-						 sizeof(struct port_filter),
+_Static_assert(offsetof(struct request, of_family.program) ==
+			       sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req_v2) &&
+		       offsetof(struct request, of_both.program) ==
+			       sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req),
 	       "netlink wants no holes");
 
-static struct inet_diag_bc_op compare(unsigned char code, size_t left)
+static void add_edge(struct edges *edges, uint32_t at)
 {
-	return (struct inet_diag_bc_op){
-		.code = code,
-		.yes = 2 * sizeof(struct inet_diag_bc_op),
-		.no = (unsigned short)(left + 4),
+	if (at > UINT16_MAX)
+		return;
+	/* Two at one place are none: a span that is left out borders on the range's end. */
+	if (edges->count && edges->at[edges->count - 1] == at)
+		edges->count--;
+	else
+		edges->at[edges->count++] = at;
+}
+
+static struct edges find_edges(const struct berth_sockdiag_query *query)
+{
+	bool whole = !query->port_lo && !query->port_hi;
+	uint32_t lo = query->port_lo, hi = whole ? UINT16_MAX : query->port_hi;
+	struct edges edges = { .accept = lo == 0 };
+
+	if (lo > hi)
+		return edges;
+	if (lo)
+		add_edge(&edges, lo);
+	for (size_t i = 0; i < query->except_count; i++) {
+		uint32_t from = query->except[i].lo > lo ? query->except[i].lo : lo;
+		uint32_t to = query->except[i].hi < hi ? query->except[i].hi : hi;
+
+		if (from > to)
+			continue;
+		add_edge(&edges, from);
+		add_edge(&edges, to + 1);
+	}
+	add_edge(&edges, hi + 1);
+	return edges;
+}
+
+/*
+ * The tree over the edges from @first on, @count of them; a verdict holds in `no` whether it
+ * accepts, until it is known how far away the end is. Returns how many operations there are then.
+ */
+static size_t add_tree(struct inet_diag_bc_op *ops, size_t at, const struct edges *edges,
+		       size_t first, size_t count)
+{
+	size_t middle = first + count / 2, compare = at;
+	bool accept = edges->accept != (first % 2 == 1);
+
+	if (!count) {
+		ops[at] = (struct inet_diag_bc_op){
+			.code = INET_DIAG_BC_JMP,
+			.yes = sizeof(*ops),
+			.no = accept,
+		};
+		return at + 1;
+	}
+	ops[at] = (struct inet_diag_bc_op){
+		.code = INET_DIAG_BC_S_GE,
+		.yes = 2 * sizeof(*ops),
 	};
+	ops[at + 1] = (struct inet_diag_bc_op){ .no = (unsigned short)edges->at[middle] };
+	at = add_tree(ops, at + 2, edges, middle + 1, first + count - middle - 1);
+	ops[compare].no = (unsigned short)((at - compare) * sizeof(*ops));
+	return add_tree(ops, at, edges, first, middle - first);
+}
+
+/* The bytes of the attribute; 0: all is accepted, and no filter needed. */
+static unsigned short build_program(const struct berth_sockdiag_query *query,
+				    struct program *program)
+{
+	struct edges edges = find_edges(query);
+	struct inet_diag_bc_op *ops = program->ops;
+	size_t count;
+
+	if (!edges.count && edges.accept)
+		return 0;
+	count = add_tree(ops, 0, &edges, 0, edges.count);
+	for (size_t i = 0; i < count; i += ops[i].yes / sizeof(*ops))
+		if (ops[i].code == INET_DIAG_BC_JMP)
+			ops[i].no = (unsigned short)((count - i + !ops[i].no) * sizeof(*ops));
+	program->attr = (struct nlattr){
+		.nla_len = (unsigned short)(sizeof(program->attr) + count * sizeof(*ops)),
+		.nla_type = INET_DIAG_REQ_BYTECODE,
+	};
+	return program->attr.nla_len;
 }
 
 static int send_request(int fd, const struct berth_sockdiag_query *query, int family)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct request request = {
-		.head = {
-			.nlmsg_len = sizeof(request),
-			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		},
-		.body = {
+	struct program *program;
+	struct request request;
+	ssize_t n;
+
+	if (query->except_count > BERTH_SOCKDIAG_EXCEPT_MAX)
+		return -E2BIG;
+	request.head = (struct nlmsghdr){ .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP };
+	if (family == AF_UNSPEC) {
+		request.head.nlmsg_type = TCPDIAG_GETSOCK;
+		request.head.nlmsg_len = offsetof(struct request, of_both.program);
+		request.of_both.body = (struct inet_diag_req){ .idiag_states = query->states };
+		program = &request.of_both.program;
+	} else {
+		request.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+		request.head.nlmsg_len = offsetof(struct request, of_family.program);
+		request.of_family.body = (struct inet_diag_req_v2){
 			.sdiag_family = (unsigned char)family,
 			.sdiag_protocol = (unsigned char)query->protocol,
 			.idiag_states = query->states,
-		},
-		.filter = {
-			.attr = {
-				.nla_len = sizeof(request.filter),
-				.nla_type = INET_DIAG_REQ_BYTECODE,
-			},
-		},
-	};
-	struct inet_diag_bc_op *ops = request.filter.ops;
-	ssize_t n;
-
-	if (query->port_lo || query->port_hi) {
-		ops[0] = compare(INET_DIAG_BC_S_GE, sizeof(request.filter.ops));
-		ops[1].no = query->port_lo;
-		ops[2] = compare(INET_DIAG_BC_S_LE, sizeof(request.filter.ops) / 2);
-		ops[3].no = query->port_hi;
-	} else {
-		request.head.nlmsg_len -= (unsigned int)sizeof(request.filter);
+		};
+		program = &request.of_family.program;
 	}
+	request.head.nlmsg_len += build_program(query, program);
 	do
 		n = sendto(fd, &request, request.head.nlmsg_len, 0, (struct sockaddr *)&kernel,
 			   sizeof(kernel));
@@ -123,9 +219,13 @@ static bool parse_entry(const struct nlmsghdr *head, struct berth_sockdiag_entry
 
 	attr = (const struct rtattr *)(msg + 1);
 	left = head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg));
-	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left))
+	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
 		if (attr->rta_type == INET_DIAG_SKV6ONLY && RTA_PAYLOAD(attr) >= 1)
 			ret_entry->v6only = *(const unsigned char *)RTA_DATA(attr);
+		else if (attr->rta_type == INET_DIAG_CGROUP_ID &&
+			 RTA_PAYLOAD(attr) >= sizeof(ret_entry->cgroup_id))
+			memcpy(&ret_entry->cgroup_id, RTA_DATA(attr), sizeof(ret_entry->cgroup_id));
+	}
 	return true;
 }
 
@@ -171,7 +271,7 @@ static int dump(int fd, const struct berth_sockdiag_query *query, int family,
 	/*
 	 * The kernel fills what a receiver offers, up to 32 KiB; a message of it is some 100 bytes.
 	 */
-	char buf[16384] __attribute__((aligned(NLMSG_ALIGNTO)));
+	char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct berth_sockdiag_entry entry;
 	const struct nlmsghdr *head;
 	size_t left;
@@ -189,7 +289,10 @@ static int dump(int fd, const struct berth_sockdiag_query *query, int family,
 		for (left = (size_t)n; NLMSG_OK(head, left); head = NLMSG_NEXT(head, left)) {
 			if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR)
 				return parse_error(head);
-			if (head->nlmsg_type != SOCK_DIAG_BY_FAMILY || !parse_entry(head, &entry))
+			/* Each is of the type that was asked for. */
+			if ((head->nlmsg_type != SOCK_DIAG_BY_FAMILY &&
+			     head->nlmsg_type != TCPDIAG_GETSOCK) ||
+			    !parse_entry(head, &entry))
 				continue;
 			r = fn(&entry, arg);
 			if (r)
@@ -198,18 +301,32 @@ static int dump(int fd, const struct berth_sockdiag_query *query, int family,
 	}
 }
 
-int berth_sockdiag_each(const struct berth_sockdiag_query *query,
-			int (*fn)(const struct berth_sockdiag_entry *entry, void *arg), void *arg)
+int berth_sockdiag_open(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int berth_sockdiag_each_on(int fd, const struct berth_sockdiag_query *query,
+			   int (*fn)(const struct berth_sockdiag_entry *entry, void *arg),
+			   void *arg)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	BERTH_AUTO_FD int fd = -1;
 	int r = 0;
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -errno;
+	if (query->family == AF_UNSPEC && query->protocol == IPPROTO_TCP)
+		return dump(fd, query, AF_UNSPEC, fn, arg);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(families) && r == 0; i++)
 		if (query->family == AF_UNSPEC || query->family == families[i])
 			r = dump(fd, query, families[i], fn, arg);
 	return r;
+}
+
+int berth_sockdiag_each(const struct berth_sockdiag_query *query,
+			int (*fn)(const struct berth_sockdiag_entry *entry, void *arg), void *arg)
+{
+	BERTH_AUTO_FD int fd = berth_sockdiag_open();
+
+	return fd < 0 ? fd : berth_sockdiag_each_on(fd, query, fn, arg);
 }

@@ -12,6 +12,7 @@
  */
 #include "os/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -150,6 +151,91 @@ int berth_tree_load(pid_t root, const pid_t *except, struct berth_tree *ret_tree
 			census.procs[kept++] = census.procs[i];
 	ret_tree->procs = census.procs;
 	ret_tree->count = kept;
+	return 0;
+}
+
+struct pid_list {
+	pid_t *pids; /* owned */
+	size_t count, size;
+};
+
+static int list_add(struct pid_list *list, pid_t pid)
+{
+	pid_t *grown;
+
+	if (list->count == list->size) {
+		if (list->size >= PROCESSES_MAX)
+			return -E2BIG;
+		grown = reallocarray(list->pids, list->size * 2 + 16, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		list->pids = grown;
+		list->size = list->size * 2 + 16;
+	}
+	list->pids[list->count++] = pid;
+	return 0;
+}
+
+/* The children of one thread. One that has ended meanwhile has none. */
+static int list_children(struct pid_list *list, const char *path)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	char *at, *end;
+	size_t len;
+	int r = berth_statefile_read(AT_FDCWD, path, CHILDREN_MAX, &text, &len);
+
+	for (at = text; r == 0; at = end) {
+		pid_t pid = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			return 0;
+		r = list_add(list, pid);
+	}
+	return r;
+}
+
+static int list_children_of(struct pid_list *list, pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *tasks;
+	int r = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -ENOENT;
+	while (r != -ENOMEM && r != -E2BIG && (entry = readdir(tasks))) {
+		int one;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid,
+			 entry->d_name);
+		one = list_children(list, path);
+		r = one == 0 || one == -ENOMEM || one == -E2BIG ? one : r;
+	}
+	closedir(tasks);
+	return r;
+}
+
+int berth_tree_list(pid_t root, pid_t **ret_pids, size_t *ret_count)
+{
+	struct pid_list list = { 0 };
+	int r = list_add(&list, root);
+
+	/* The list grows while it is gone through: generation after generation. */
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		r = list_children_of(&list, list.pids[i]);
+		if (r == -ENOENT && i > 0)
+			r = 0;
+	}
+	if (r < 0) {
+		free(list.pids);
+		return r;
+	}
+	*ret_pids = list.pids;
+	*ret_count = list.count;
 	return 0;
 }
 

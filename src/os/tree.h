@@ -17,6 +17,13 @@ struct berth_tree {
  */
 BERTH_MUST_USE int berth_tree_load(pid_t root, const pid_t *except, struct berth_tree *ret_tree);
 /*
+ * The pids of @root and of all its descendants, the cheap way: by the lists of children that the
+ * kernel keeps, which costs nothing for other processes. Identities are not checked, and who loses
+ * his parent meanwhile is missed: for looking, not for signals. *ret_pids is owned by the caller.
+ * -ENOENT: no such list here (CONFIG_PROC_CHILDREN), or @root has gone.
+ */
+BERTH_MUST_USE int berth_tree_list(pid_t root, pid_t **ret_pids, size_t *ret_count);
+/*
  * Is @pid our only child (/proc/thread-self/children, CONFIG_PROC_CHILDREN)? False also where the
  * kernel does not tell.
  */

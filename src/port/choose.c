@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "os/procfs.h"
-#include "port/who.h"
+#include "look/who.h"
 
 enum {
 	ANY_TRIES = 16, /* numbers of the kernel's choice that are reserved or another folder's */

@@ -17,6 +17,7 @@ def in_path(world):
 @ids("I4")
 @pytest.mark.parametrize("typed, completed", [
     ("berth stop back", "berth stop backend"), ("berth stop 90", "berth stop 9001"), ("berth resta", "berth restart"),
+    ("berth doctor ba", "berth doctor backend"),
     ("berth run --loop", "berth run --loopback"), ("berth run --steer=decl", "berth run --steer=declared"),
 ])
 def test_bash(world, typed, completed):

@@ -100,6 +100,8 @@ def test_documents_without_a_service(world):
     validate(world.berth("history", "--json").json, "history")
     validate(world.berth("version", "--json").json, "version")
     validate(world.berth("doctor", "--json", check=None).json, "doctor")
+    world.occupy(5000)
+    validate(world.berth("who", "--json", "5000", "5001").json, "who")
 
 
 @pytest.mark.parametrize("command", [["status", "nobody"], ["ls", "--bogus"], ["run", "true"],

@@ -10,7 +10,7 @@ from berthtest import UNKNOWN, USAGE
 
 @pytest.mark.parametrize("typed, meant", [
     ("rnu", "run"), ("staus", "status"), ("stpo", "stop"), ("restrat", "restart"), ("hisotry", "history"),
-    ("kill", "stop"), ("start", "run"), ("restart-all", "restart"), ("who", "ls"),
+    ("kill", "stop"), ("start", "run"), ("restart-all", "restart"), ("lsof", "who"),
 ])
 def test_an_unknown_verb_gets_the_right_one_in_one_line(world, typed, meant):
     result = world.berth(typed, check=USAGE)

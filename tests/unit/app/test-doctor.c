@@ -8,10 +8,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -22,11 +25,14 @@
 #include <cmocka.h>
 
 #include "../own-netns.h"
+#include "app/doctor-ptrace.h"
 #include "os/cgroup.h"
 #include "os/sockdiag.h"
 
 enum {
-	FEW_FILES = 100
+	FEW_FILES = 100,
+	FEW_PROCESSES = 60,
+	NOBODY = 65534,
 };
 
 static char folder[64];
@@ -283,6 +289,9 @@ static void what_a_filter_error_costs(void **state)
 		enum berth_doctor_result result;
 		const char *found;
 	} cases[] = {
+		{ -EBUSY, "", "above", BERTH_DOCTOR_MISSING, "answers system calls already" },
+		{ -EBUSY, "shop/web", "above", BERTH_DOCTOR_OK, "'shop/web'" },
+		{ -EPERM, "", "above", BERTH_DOCTOR_OK, "no program above us" },
 		{ -EBUSY, "", "steering", BERTH_DOCTOR_MISSING, "another program answers" },
 		{ -EBUSY, "", "view", BERTH_DOCTOR_MISSING, "without steering" },
 		{ -EBUSY, "", "lease", BERTH_DOCTOR_DEGRADED, "not tried" },
@@ -385,6 +394,177 @@ static void a_loopback_that_is_down_is_told_with_the_command(void **state)
 	}
 }
 
+static void a_scope_of_yama_costs_what_it_forbids(void **state)
+{
+	static const struct {
+		int scope;
+		bool free;
+		enum berth_doctor_result result;
+		const char *found, *fix;
+	} cases[] = {
+		{ -1, false, BERTH_DOCTOR_OK, "no Yama", "" },
+		{ 0, false, BERTH_DOCTOR_OK, "each other", "" },
+		{ 1, true, BERTH_DOCTOR_OK, "CAP_SYS_PTRACE", "" },
+		{ 1, false, BERTH_DOCTOR_DEGRADED, "only ancestors", "ptrace_scope=0" },
+		{ 2, true, BERTH_DOCTOR_OK, "CAP_SYS_PTRACE", "" },
+		{ 2, false, BERTH_DOCTOR_MISSING, "nobody but root", "ptrace_scope=0" },
+		{ 3, true, BERTH_DOCTOR_MISSING, "nobody may", "" },
+		{ 3, false, BERTH_DOCTOR_MISSING, "nobody may", "" },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
+		struct berth_doctor_finding finding = { 0 };
+
+		berth_doctor_ptrace_judge(cases[i].scope, cases[i].free, &finding);
+		assert_result(&finding, cases[i].result);
+		assert_has(finding.found, cases[i].found);
+		assert_has(finding.fix, cases[i].fix);
+		assert_int_equal(!finding.cost[0], cases[i].result == BERTH_DOCTOR_OK);
+		if (!cases[i].fix[0])
+			assert_string_equal(finding.fix, "");
+	}
+}
+
+/* What @check finds in a process that @change has altered, for good. */
+static void run_changed(const char *check, bool (*change)(void),
+			struct berth_doctor_finding *ret_finding)
+{
+	int ends[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct berth_doctor_place place = { 0 };
+		struct berth_doctor_finding finding = { 0 };
+
+		if (change())
+			finding = run_in(&place, check);
+		_exit(write(ends[1], &finding, sizeof(finding)) != sizeof(finding));
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], ret_finding, sizeof(*ret_finding)), sizeof(*ret_finding));
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(ret_finding->found[0]);
+}
+
+static bool forbid_pidfd_getfd(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool done;
+
+	done = filter &&
+	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(pidfd_getfd), 0) == 0 &&
+	       seccomp_load(filter) == 0;
+	seccomp_release(filter);
+	return done;
+}
+
+static void a_profile_that_forbids_to_take_sockets_is_told(void **state)
+{
+	struct berth_doctor_finding finding = run("pidfd-getfd");
+
+	assert_result(&finding, BERTH_DOCTOR_OK);
+	assert_has(finding.found, "by a third one");
+	run_changed("pidfd-getfd", forbid_pidfd_getfd, &finding);
+	assert_result(&finding, BERTH_DOCTOR_MISSING);
+	assert_has(finding.found, strerror(EPERM));
+	assert_has(finding.cost, "bind()");
+}
+
+static bool have_few_processes(void)
+{
+	const struct rlimit few = { FEW_PROCESSES, FEW_PROCESSES };
+
+	return setrlimit(RLIMIT_NPROC, &few) == 0 &&
+	       (getuid() || setresuid(NOBODY, NOBODY, NOBODY) == 0);
+}
+
+static void a_user_who_may_have_few_processes_is_told(void **state)
+{
+	struct berth_doctor_finding finding;
+
+	run_changed("process-limit", have_few_processes, &finding);
+	assert_result(&finding, BERTH_DOCTOR_DEGRADED);
+	assert_has(finding.found, "may have 60 processes");
+	assert_has(finding.fix, "--nproc=");
+}
+
+static bool have_small_files(void)
+{
+	const struct rlimit small = { 1 << 20, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_FSIZE, &small) == 0;
+}
+
+static void a_limit_of_the_size_of_files_is_told(void **state)
+{
+	struct berth_doctor_finding finding = run("file-size");
+
+	assert_result(&finding, BERTH_DOCTOR_OK);
+	run_changed("file-size", have_small_files, &finding);
+	assert_result(&finding, BERTH_DOCTOR_DEGRADED);
+	assert_has(finding.found, "1048576");
+	assert_string_equal(finding.fix, "ulimit -S -f unlimited");
+}
+
+static void make_old(const char *path)
+{
+	const struct timespec times[2] = { 0 };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static void what_a_killed_writer_left_is_told_with_the_command_that_removes_it(void **state)
+{
+	struct berth_doctor_finding finding;
+	char path[128], link[160], text[512];
+
+	make_folder("open/berth", 0700, path, sizeof(path));
+	make_folder("open/berth/ports", 0700, path, sizeof(path));
+	finding = run("stale-files");
+	assert_result(&finding, BERTH_DOCTOR_OK);
+
+	/* Young: somebody is about to rename it. */
+	snprintf(text, sizeof(text), "%s/open/berth/.berth-0123456789abcdef", folder);
+	assert_int_equal(close(open(text, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	finding = run("stale-files");
+	assert_result(&finding, BERTH_DOCTOR_OK);
+	make_old(text);
+	snprintf(link, sizeof(link), "%s/1-5000", path);
+	assert_int_equal(symlink("2aaaaa", link), 0);
+	make_old(link);
+	finding = run("stale-files");
+	assert_result(&finding, BERTH_DOCTOR_DEGRADED);
+	assert_has(finding.found, "1 half-written file, and 1 link");
+	assert_has(finding.fix, "rm -- ");
+	assert_int_equal(system(finding.fix), 0);
+	finding = run("stale-files");
+	assert_result(&finding, BERTH_DOCTOR_OK);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void numbers_that_are_reserved_are_no_clash(void **state)
+{
+	struct berth_doctor_finding finding;
+
+	if (!enter_netns() || !own_netns_sysctl("ipv4/ip_local_port_range", "10000 60999")) {
+		print_message("no network namespace can be had\n");
+		skip();
+	}
+	finding = run("port-range");
+	assert_result(&finding, BERTH_DOCTOR_DEGRADED);
+	assert_true(own_netns_sysctl("ipv4/ip_local_reserved_ports", "10000-10099"));
+	finding = run("port-range");
+	assert_result(&finding, BERTH_DOCTOR_OK);
+	assert_true(own_netns_sysctl("ipv4/ip_local_reserved_ports", "10000-10098"));
+	finding = run("port-range");
+	assert_result(&finding, BERTH_DOCTOR_DEGRADED);
+}
+
 /* Last: without root it can't be taken back. */
 static void a_low_limit_of_open_files_is_told(void **state)
 {
@@ -426,12 +606,19 @@ int main(void)
 		cmocka_unit_test(a_folder_that_is_not_there_yet_is_not_made),
 		cmocka_unit_test(a_path_is_never_printed_raw),
 		cmocka_unit_test(a_record_of_killed_processes_is_told),
+		cmocka_unit_test(
+			what_a_killed_writer_left_is_told_with_the_command_that_removes_it),
+		cmocka_unit_test(a_scope_of_yama_costs_what_it_forbids),
+		cmocka_unit_test(a_profile_that_forbids_to_take_sockets_is_told),
+		cmocka_unit_test(a_user_who_may_have_few_processes_is_told),
+		cmocka_unit_test(a_limit_of_the_size_of_files_is_told),
 		cmocka_unit_test(every_check_says_what_it_found_and_leaves_nothing),
 		cmocka_unit_test(a_lease_keeps_its_port_on_this_kernel),
 		cmocka_unit_test(a_daemon_is_found_with_and_without_a_filter),
 		cmocka_unit_test(what_a_filter_error_costs),
 		cmocka_unit_test(what_no_new_privileges_cost),
 		cmocka_unit_test(outgoing_connections_among_the_ports_of_services_degrade),
+		cmocka_unit_test(numbers_that_are_reserved_are_no_clash),
 		cmocka_unit_test(a_machine_without_ipv6_addresses_is_told),
 		cmocka_unit_test(a_loopback_that_is_down_is_told_with_the_command),
 		cmocka_unit_test(a_low_limit_of_open_files_is_told),

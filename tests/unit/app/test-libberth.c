@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -736,6 +737,11 @@ static void who_holds_a_port_is_told(void **state)
 			    strnlen(program_invocation_short_name, 15));
 	assert_string_equal(rows[0].address, "0.0.0.0:8080");
 	assert_string_equal(rows[0].peer, "");
+	assert_true(rows[0].in_the_way);
+	assert_non_null(strstr(rows[0].command, program_invocation_short_name));
+	assert_true(rows[0].started_at_ms > 0);
+	assert_true(rows[0].started_at_ms <= (int64_t)time(NULL) * 1000 + 1000);
+	assert_string_equal(rows[0].service, "");
 	assert_int_equal(berth_who(8080, NULL, 0, NULL), 1);
 	assert_int_equal(berth_who(0, rows, COUNT(rows), &error), -BERTH_E_USAGE);
 

@@ -176,6 +176,34 @@ static void kills_for_want_of_memory_are_counted(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static void a_group_is_found_by_its_id(void **state)
+{
+	struct berth_cgroup cgroup;
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	if (!make(&cgroup))
+		skip();
+	assert_int_equal(stat(cgroup.path, &st), 0);
+	assert_int_equal(berth_cgroup_find(st.st_ino, path, sizeof(path)), 0);
+	/* It is the end of the whole path, without the mount. */
+	assert_string_equal(cgroup.path + strlen(cgroup.path) - strlen(path), path);
+	assert_int_equal(berth_cgroup_find(st.st_ino, path, 4), -ENAMETOOLONG);
+	assert_int_equal(berth_cgroup_remove(&cgroup), 0);
+	assert_int_equal(berth_cgroup_find(st.st_ino, path, sizeof(path)), -ENOENT);
+}
+
+static void the_groups_of_a_process_are_told(void **state)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+
+	(void)state;
+	assert_int_equal(berth_cgroup_of(getpid(), &text), 0);
+	assert_non_null(strchr(text, '/'));
+	assert_int_equal(berth_cgroup_of(INT_MAX, &text), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +211,8 @@ int main(void)
 		cmocka_unit_test(a_group_with_somebody_in_it_stays),
 		cmocka_unit_test(none_is_harmless),
 		cmocka_unit_test(kills_for_want_of_memory_are_counted),
+		cmocka_unit_test(a_group_is_found_by_its_id),
+		cmocka_unit_test(the_groups_of_a_process_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -605,6 +605,8 @@ static void each_process_is_seen_once_in_order(void **state)
 {
 	struct child child = start_child(NULL, NULL);
 	struct each_seen seen = { .wanted = child.pid, .ordered = true };
+	pid_t *pids = NULL;
+	size_t count = 0, listed = 0;
 	int calls = 0;
 
 	(void)state;
@@ -614,6 +616,14 @@ static void each_process_is_seen_once_in_order(void **state)
 	assert_true(seen.calls > 1);
 	assert_int_equal(berth_procfs_each(stop_at_once, &calls), 42);
 	assert_int_equal(calls, 1);
+
+	assert_int_equal(berth_procfs_load_pids(&pids, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(i == 0 || pids[i] > pids[i - 1]);
+		listed += pids[i] == child.pid;
+	}
+	assert_int_equal(listed, 1);
+	free(pids);
 	end_child(&child);
 }
 

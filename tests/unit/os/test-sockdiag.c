@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "os/cgroup.h"
+
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -183,6 +185,72 @@ static void the_kernel_filters_by_range(void **state)
 	assert_int_equal(table.count, 4);
 	ask(&table, AF_INET, IPPROTO_TCP, BERTH_SOCKDIAG_LISTEN, (uint16_t)(base + 2), base);
 	assert_int_equal(table.count, 0);
+	for (size_t i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+static void assert_left_out(uint16_t base, uint16_t lo, uint16_t hi,
+			    const struct berth_sockdiag_span *spans, size_t count,
+			    const char *expected)
+{
+	struct table table = { 0 };
+	struct berth_sockdiag_query query = {
+		.family = AF_INET,
+		.protocol = IPPROTO_TCP,
+		.states = BERTH_SOCKDIAG_LISTEN,
+		.port_lo = lo,
+		.port_hi = hi,
+		.except = spans,
+		.except_count = count,
+	};
+	char seen[] = "----";
+
+	assert_int_equal(berth_sockdiag_each(&query, add, &table), 0);
+	for (size_t i = 0; i < table.count; i++) {
+		int which = berth_addr_port(&table.rows[i].local) - base;
+
+		if (which >= 0 && which < 4)
+			seen[which] = (char)('0' + which);
+	}
+	assert_string_equal(seen, expected);
+}
+
+/* Four neighbours again: 0 to 3, "-" is one that was not told. */
+static void what_is_left_out_does_not_come(void **state)
+{
+	struct berth_sockdiag_span many[BERTH_SOCKDIAG_EXCEPT_MAX + 1];
+	struct berth_sockdiag_query query = { .protocol = IPPROTO_TCP, .except = many };
+	int fds[4];
+	uint16_t base;
+
+	(void)state;
+	do
+		base = try_neighbours(fds, BERTH_ARRAY_SIZE(fds));
+	while (!base || base < 2 * BERTH_SOCKDIAG_EXCEPT_MAX || base > 65000);
+
+#define SPAN(lo, hi) \
+	(struct berth_sockdiag_span){ (uint16_t)(base + (lo)), (uint16_t)(base + (hi)) }
+	many[0] = SPAN(1, 2);
+	assert_left_out(base, 0, 0, many, 1, "0--3");
+	assert_left_out(base, base, (uint16_t)(base + 3), many, 1, "0--3");
+	assert_left_out(base, (uint16_t)(base + 1), (uint16_t)(base + 3), many, 1, "---3");
+	assert_left_out(base, base, (uint16_t)(base + 2), many, 1, "0---");
+	assert_left_out(base, (uint16_t)(base + 1), (uint16_t)(base + 2), many, 1, "----");
+	many[0] = SPAN(0, 0);
+	many[1] = SPAN(2, 2);
+	assert_left_out(base, 0, 0, many, 2, "-1-3");
+	many[0] = (struct berth_sockdiag_span){ 1, base };
+	many[1] = (struct berth_sockdiag_span){ (uint16_t)(base + 3), UINT16_MAX };
+	assert_left_out(base, 0, 0, many, 2, "-12-");
+	assert_left_out(base, 1, UINT16_MAX, many, 2, "-12-");
+	/* As many as there may be: each second number, the last but one of them ours. */
+	for (int i = 0; i < BERTH_SOCKDIAG_EXCEPT_MAX; i++)
+		many[i] = SPAN(2 * (i - BERTH_SOCKDIAG_EXCEPT_MAX + 2),
+			       2 * (i - BERTH_SOCKDIAG_EXCEPT_MAX + 2));
+	assert_left_out(base, 0, 0, many, BERTH_SOCKDIAG_EXCEPT_MAX, "-1-3");
+#undef SPAN
+	query.except_count = BERTH_SOCKDIAG_EXCEPT_MAX + 1;
+	assert_int_equal(berth_sockdiag_each(&query, add, NULL), -E2BIG);
 	for (size_t i = 0; i < 4; i++)
 		close(fds[i]);
 }
@@ -368,12 +436,71 @@ static void what_the_kernel_does_not_know_is_an_error(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* The path of version 2, as /proc tells it from the same mount; "": none. */
+static void own_cgroup(char path[512])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[600];
+
+	path[0] = '\0';
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "0::%511[^\n]", path) == 1)
+			break;
+	if (file)
+		fclose(file);
+}
+
+static void a_socket_tells_the_cgroup_that_it_was_made_in(void **state)
+{
+	int fd = listening(AF_INET, 0, 0);
+	char path[512], found[512];
+	struct table table;
+
+	(void)state;
+	own_cgroup(path);
+	ask(&table, AF_INET, IPPROTO_TCP, BERTH_SOCKDIAG_LISTEN, port_of(fd), port_of(fd));
+	close(fd);
+	assert_int_equal(table.count, 1);
+	if (!*path || berth_cgroup_find(table.rows[0].cgroup_id, found, sizeof(found)) < 0) {
+		print_message("no cgroups of version 2 to be seen here\n");
+		skip();
+	}
+	assert_string_equal(found, path);
+}
+
+static void one_socket_can_be_asked_again(void **state)
+{
+	struct berth_sockdiag_query query = {
+		.family = AF_UNSPEC,
+		.protocol = IPPROTO_TCP,
+		.states = BERTH_SOCKDIAG_LISTEN,
+	};
+	int fd = listening(AF_INET, 0, 0), other = listening(AF_INET, 0, 0);
+	int sockdiag = berth_sockdiag_open(), listeners[] = { fd, other };
+
+	(void)state;
+	assert_true(sockdiag >= 0);
+	assert_int_equal(fcntl(sockdiag, F_GETFD), FD_CLOEXEC);
+	for (size_t i = 0; i < 2; i++) {
+		struct table table = { 0 };
+
+		query.port_lo = query.port_hi = port_of(listeners[i]);
+		assert_int_equal(berth_sockdiag_each_on(sockdiag, &query, add, &table), 0);
+		assert_int_equal(table.count, 1);
+		assert_int_equal(table.rows[0].inode, berth_sock_inode(listeners[i]));
+	}
+	close(sockdiag);
+	close(other);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listener_is_told_with_inode_owner_and_address),
 		cmocka_unit_test(an_ipv6_listener_tells_whether_it_leaves_ipv4_alone),
 		cmocka_unit_test(the_kernel_filters_by_range),
+		cmocka_unit_test(what_is_left_out_does_not_come),
 		cmocka_unit_test(without_a_range_all_are_told_until_the_caller_has_enough),
 		cmocka_unit_test(both_ends_of_a_connection_are_told_with_their_peers),
 		cmocka_unit_test(time_wait_has_no_holder),
@@ -382,6 +509,8 @@ int main(void)
 		cmocka_unit_test(udp_sockets_are_told_on_their_own),
 		cmocka_unit_test(thousands_of_sockets_on_one_port_are_all_told),
 		cmocka_unit_test(what_the_kernel_does_not_know_is_an_error),
+		cmocka_unit_test(a_socket_tells_the_cgroup_that_it_was_made_in),
+		cmocka_unit_test(one_socket_can_be_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

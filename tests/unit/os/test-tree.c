@@ -363,10 +363,29 @@ static void all_of_a_tree_are_signalled_but_those_that_have_gone(void **state)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
+static void the_cheap_list_has_all_generations(void **state)
+{
+	struct line line = start_line();
+	BERTH_AUTO_FREE pid_t *pids = NULL;
+	size_t count;
+	int r = berth_tree_list(line.pids[0], &pids, &count);
+
+	(void)state;
+	if (r == -ENOENT)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(count, DEPTH);
+	for (size_t i = 0; i < DEPTH; i++)
+		assert_int_equal(pids[i], line.pids[i]);
+	end_line(&line);
+	assert_int_equal(berth_tree_list(line.pids[0], &pids, &count), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_descendants_are_found_parents_first),
+		cmocka_unit_test(the_cheap_list_has_all_generations),
 		cmocka_unit_test(who_is_excepted_takes_all_below_along),
 		cmocka_unit_test(zombies_are_left_out),
 		cmocka_unit_test(who_has_lost_only_its_first_thread_lives),

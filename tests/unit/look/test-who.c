@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unit/port/test-who.c - holders of real ports, told as the user will read them */
-#include "port/who.h"
+/* unit/look/test-who.c - holders of real ports, told as the user will read them */
+#include "look/who.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,7 +134,7 @@ static void a_listener_is_told_with_its_process_and_a_safe_name(void **state)
 	(void)state;
 	close(fd);
 	assert_int_equal(ask(port, rows), 1);
-	assert_int_equal(rows[0].kind, BERTH_WHO_LISTENER);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_LISTENER);
 	assert_int_equal(rows[0].inode, inode);
 	assert_int_equal(rows[0].uid, geteuid());
 	assert_int_equal(rows[0].proc.pid, child.pid);
@@ -195,7 +195,7 @@ static void accepted_connections_of_a_living_listener_are_no_holders(void **stat
 	assert_int_equal(read(closed, &byte, 1), 0);
 	close(closed);
 	assert_int_equal(ask(port_of(fd), rows), 1);
-	assert_int_equal(rows[0].kind, BERTH_WHO_LISTENER);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_LISTENER);
 	close(client);
 	close(server);
 	close(fd);
@@ -212,7 +212,7 @@ static void an_outgoing_connection_is_a_holder_with_its_peer(void **state)
 	(void)state;
 	child = start_child("curl", 0);
 	assert_int_equal(ask(port, rows), 1);
-	assert_int_equal(rows[0].kind, BERTH_WHO_CONNECTION);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_CONNECTION);
 	assert_int_equal(rows[0].inode, berth_sock_inode(client));
 	assert_int_equal(berth_addr_port(&rows[0].peer), port_of(fd));
 	close(client);
@@ -239,7 +239,7 @@ static void time_wait_is_told_as_nobody(void **state)
 	close(client);
 	close(fd);
 	assert_int_equal(ask(port, rows), 1);
-	assert_int_equal(rows[0].kind, BERTH_WHO_TIME_WAIT);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_TIME_WAIT);
 	assert_int_equal(rows[0].proc.pid, 0);
 	berth_who_format(&rows[0], buf, sizeof(buf));
 	snprintf(expected, sizeof(expected), "a closed connection to 127.0.0.1:%u in TIME_WAIT",
@@ -259,7 +259,7 @@ static void a_bound_socket_is_told_where_the_kernel_can(void **state)
 		close(fd);
 		skip();
 	}
-	assert_int_equal(rows[0].kind, BERTH_WHO_BOUND);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_BOUND);
 	assert_int_equal(rows[0].proc.pid, getpid());
 	berth_who_format(&rows[0], buf, sizeof(buf));
 	snprintf(expected, sizeof(expected), "%s %d, bound and not listening", rows[0].comm,
@@ -293,12 +293,12 @@ static void the_weightiest_come_first_and_all_are_counted(void **state)
 
 	all = ask(port, rows);
 	assert_int_equal(all, 2);
-	assert_int_equal(rows[0].kind, BERTH_WHO_LISTENER);
-	assert_int_equal(rows[1].kind, BERTH_WHO_TIME_WAIT);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_LISTENER);
+	assert_int_equal(rows[1].kind, BERTH_LOOK_TIME_WAIT);
 	memset(rows, 0, sizeof(rows));
 	assert_int_equal(berth_who_find(port, true, NULL, 0, rows, 1, &count), 0);
 	assert_int_equal(count, all);
-	assert_int_equal(rows[0].kind, BERTH_WHO_LISTENER);
+	assert_int_equal(rows[0].kind, BERTH_LOOK_LISTENER);
 	assert_int_equal(rows[1].inode, 0);
 	assert_int_equal(berth_who_find(port, true, NULL, 0, NULL, 0, &count), 0);
 	assert_int_equal(count, all);
@@ -343,17 +343,17 @@ static void sentences_fit_their_kinds(void **state)
 {
 	struct berth_who_holder holder = { .uid = 70, .peer = berth_addr_loopback(AF_INET6, 443) };
 	static const struct {
-		enum berth_who_kind kind;
+		enum berth_look_kind kind;
 		uint64_t inode;
 		const char *name, *text;
 	} rows[] = {
-		{ BERTH_WHO_LISTENER, 1, "listener", "held by uid 70, process hidden" },
-		{ BERTH_WHO_BOUND, 1, "bound",
+		{ BERTH_LOOK_LISTENER, 1, "listener", "held by uid 70, process hidden" },
+		{ BERTH_LOOK_BOUND, 1, "bound",
 		  "held by uid 70, bound and not listening, process hidden" },
-		{ BERTH_WHO_CONNECTION, 1, "connection",
+		{ BERTH_LOOK_CONNECTION, 1, "connection",
 		  "an outgoing connection of uid 70 to [::1]:443, process hidden" },
-		{ BERTH_WHO_CONNECTION, 0, "connection", "a closing connection to [::1]:443" },
-		{ BERTH_WHO_TIME_WAIT, 0, "time_wait",
+		{ BERTH_LOOK_CONNECTION, 0, "connection", "a closing connection to [::1]:443" },
+		{ BERTH_LOOK_TIME_WAIT, 0, "time_wait",
 		  "a closed connection to [::1]:443 in TIME_WAIT" },
 	};
 	char buf[128], tight[8];
@@ -362,7 +362,7 @@ static void sentences_fit_their_kinds(void **state)
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
 		holder.kind = rows[i].kind;
 		holder.inode = rows[i].inode;
-		assert_string_equal(berth_who_kind_name(rows[i].kind), rows[i].name);
+		assert_string_equal(berth_look_kind_name(rows[i].kind), rows[i].name);
 		assert_ptr_equal(berth_who_format(&holder, buf, sizeof(buf)), buf);
 		assert_string_equal(buf, rows[i].text);
 		assert_int_equal(strlen(berth_who_format(&holder, tight, sizeof(tight))), 7);

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* port/who.h - who holds a port, and so why a bind() to it fails */
+/* look/who.h - who holds a port, in one sentence: why a bind() to it fails */
 #pragma once
 
-#include "base/err.h"
-#include "os/procfs.h"
-#include "os/sock.h"
-
-enum berth_who_kind {
-	BERTH_WHO_LISTENER,
-	BERTH_WHO_BOUND, /* bound, not listening */
-	BERTH_WHO_CONNECTION, /* an outgoing connection with this local port */
-	BERTH_WHO_TIME_WAIT, /* no holder: a bind with SO_REUSEADDR succeeds */
-	BERTH_WHO_KIND_COUNT_,
-};
-/* "listener" "bound" "connection" "time_wait" */
-const char *berth_who_kind_name(enum berth_who_kind kind);
+#include "look/look.h"
 
 struct berth_who_holder {
-	enum berth_who_kind kind;
+	enum berth_look_kind kind; /* never ACCEPTED */
 	struct berth_addr local;
 	struct berth_addr peer; /* of a connection */
 	uid_t uid;

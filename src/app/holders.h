@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* app/holders.h - who holds which ports, joined from all that knows of it, as documents */
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+#include "port/range.h"
+
+struct berth_holders_query {
+	const struct berth_range *ranges; /* borrowed; each answered for itself */
+	size_t count;
+	bool every; /* also the ports of a range that nobody holds (a single port always is there) */
+	bool udp; /* UDP too; TCP always */
+	bool details; /* what costs more: engines, NAT, systemd, other namespaces */
+};
+
+/*
+ * The array "ports" of `berth who --json` (share/schemas/who.schema.json): for each port and
+ * protocol {"port","protocol","bindable","refused","answers","holders":[...],"more","hint","fix",
+ * "fix_needs"}, each number once, in the order that they were asked in.
+ *
+ * *ret_unseen (NULL allowed) is an array of sentences: what could not be seen, and could matter
+ * ("5432 is held by uid 70 (postgres), process hidden"). New references. -errno with @err.
+ */
+BERTH_MUST_USE int berth_holders_load(const struct berth_holders_query *query, json_t **ret_ports,
+				      json_t **ret_unseen, struct berth_err *err);

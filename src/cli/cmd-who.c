@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/cmd-who.c - berth who: who holds a port, and why a bind() would fail */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "app/holders.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/holder-columns.h"
+#include "cli/services.h"
+
+enum {
+	RANGES_MAX = 1024, /* of one command line */
+	FREE_EXIT = 3, /* all of them are bindable */
+	HINT_SHOWN = 800,
+	HINTS_MAX = 16, /* lines of them, after the table of a long range */
+};
+
+struct who_args {
+	const char *columns;
+	bool udp;
+};
+
+static const struct berth_opt who_opts[] = {
+	{ 'u', "udp", NULL, BERTH_AT(FLAG, struct who_args, udp), "UDP too" },
+	{ 'o', "columns", "LIST", BERTH_AT(STRING, struct who_args, columns),
+	  "show these columns: port,holder,command", .complete = BERTH_COMPLETE_COLUMN },
+	{ 0 },
+};
+
+/* ---- operands ---- */
+
+struct ranges {
+	struct berth_range *items; /* owned */
+	size_t count;
+};
+
+static int add_range(struct ranges *ranges, struct berth_range range, struct berth_err *err)
+{
+	struct berth_range *grown;
+
+	if (ranges->count == RANGES_MAX)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "more than %d ports and ranges",
+				     RANGES_MAX);
+	grown = reallocarray(ranges->items, ranges->count + 1, sizeof(*grown));
+	if (!grown)
+		return berth_err_errno(err, -ENOMEM, "cannot read the ports");
+	ranges->items = grown;
+	ranges->items[ranges->count++] = range;
+	return 0;
+}
+
+static int no_port(const char *word, struct berth_err *err)
+{
+	char shown[64];
+
+	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is no port: 1 to 65535",
+		      berth_str_printable(word, (size_t)-1, shown, sizeof(shown)));
+	berth_err_hint(err, "8080, a range 5000-5010, a list 80,443, or the name of a service");
+	return -EINVAL;
+}
+
+/* All ports of the services that @word names. */
+static int add_service(struct berth_services *services, const char *word, struct ranges *ranges,
+		       struct berth_err *err)
+{
+	const char *const words[] = { word };
+	const struct berth_opt_list operand = { .items = (const char **)words, .count = 1 };
+	BERTH_AUTO_JSON json_t *found = NULL;
+	const json_t *record, *port;
+	size_t before = ranges->count, i, j;
+	char shown[64];
+	int r = berth_services_select(services, &operand, &found, err);
+
+	json_array_foreach (found, i, record)
+		json_array_foreach (json_object_get(berth_registry_summary(record), "ports"), j,
+				    port) {
+			uint16_t number = (uint16_t)berth_json_int(port, "port", 0);
+
+			if (r == 0 && number)
+				r = add_range(ranges, (struct berth_range){ number, number }, err);
+		}
+	if (r < 0 || ranges->count > before)
+		return r;
+	return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "'%s' has no port",
+			     berth_str_printable(word, (size_t)-1, shown, sizeof(shown)));
+}
+
+/* Ids begin with a digit too; whatever else does is a number, or should have been. */
+static bool is_name(const char *word)
+{
+	return berth_registry_is_id(word) || !(isdigit((unsigned char)*word) || *word == ':');
+}
+
+static int add_word(struct berth_services *services, bool *loaded, const char *word,
+		    struct ranges *ranges, struct berth_err *err)
+{
+	struct berth_range range;
+	int r;
+
+	if (berth_range_parse(word, &range) == 0)
+		return add_range(ranges, range, err);
+	if (!*word || !is_name(word))
+		return no_port(word, err);
+	if (!*loaded) {
+		r = berth_services_load(services, err);
+		if (r < 0)
+			return r;
+		*loaded = true;
+	}
+	return add_service(services, word, ranges, err);
+}
+
+/* "80,443 5000-5010 web" */
+static int read_operands(const struct berth_opt_list *operands, struct ranges *ranges,
+			 struct berth_err *err)
+{
+	struct berth_services services = { .registry = { .dir_fd = -1, .ports_fd = -1 } };
+	bool loaded = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < operands->count; i++) {
+		BERTH_AUTO_FREE char *copy = strdup(operands->items[i]);
+		char *rest = copy, *word;
+
+		if (!copy)
+			r = berth_err_errno(err, -ENOMEM, "cannot read the ports");
+		while (r == 0 && (word = strsep(&rest, ",")))
+			r = add_word(&services, &loaded, word, ranges, err);
+	}
+	if (loaded)
+		berth_services_deinit(&services);
+	return r;
+}
+
+/* ---- what is printed ---- */
+
+/* "80,443: " and the hint that all of them have; false: it was told before. */
+static bool print_hint(struct berth_cli *cli, const json_t *ports, size_t index)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str numbers = { 0 };
+	const json_t *port, *hint = json_object_get(json_array_get(ports, index), "hint");
+	char shown[HINT_SHOWN];
+	int64_t last = 0;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		int64_t number = berth_json_int(port, "port", 0);
+
+		if (!json_equal(json_object_get(port, "hint"), hint))
+			continue;
+		if (i < index)
+			return false;
+		/* Of TCP and UDP it is the same one. */
+		if (number != last)
+			berth_str_addf(&numbers, "%s%lld", last ? "," : "", (long long)number);
+		last = number;
+	}
+	if (berth_str_text(&numbers))
+		berth_out_hint(&cli->out, "%.80s%s: %s", berth_str_text(&numbers),
+			       numbers.len > 80 ? "..." : "",
+			       berth_str_printable(json_string_value(hint), (size_t)-1, shown,
+						   sizeof(shown)));
+	return true;
+}
+
+static void print_hints(struct berth_cli *cli, const json_t *ports, const json_t *unseen)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str sentence = { 0 };
+	const json_t *text;
+	char shown[HINT_SHOWN];
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(ports) && count < HINTS_MAX; i++)
+		if (berth_json_string(json_array_get(ports, i), "hint", NULL))
+			count += print_hint(cli, ports, i);
+	for (size_t i = 0; i < json_array_size(unseen); i++) {
+		text = json_array_get(unseen, i);
+		berth_str_addf(&sentence, "%s%s", i ? "; " : "", json_string_value(text));
+	}
+	if (sentence.len && berth_str_text(&sentence))
+		berth_out_hint(
+			&cli->out, "%s",
+			berth_str_printable(sentence.text, (size_t)-1, shown, sizeof(shown)));
+}
+
+/* The same question as root. */
+static void print_root(struct berth_cli *cli, const json_t *unseen)
+{
+	char words[HINT_SHOWN];
+
+	if (json_array_size(unseen) && geteuid() != 0)
+		berth_out_hint(&cli->out, "as root: sudo berth who %s",
+			       berth_str_quote_argv(cli->operands.items, words, sizeof(words)));
+}
+
+static bool is_somebody(const json_t *holder)
+{
+	const char *kind = berth_json_string(holder, "kind", "");
+
+	if (json_is_true(json_object_get(holder, "in_the_way")))
+		return true;
+	return strcmp(kind, "time_wait") != 0 && strcmp(kind, "reserved") != 0 &&
+	       strcmp(berth_json_string(holder, "netns", "same"), "same") == 0;
+}
+
+static int exit_of(const json_t *ports)
+{
+	const json_t *port, *holder;
+	size_t i, j;
+
+	json_array_foreach (ports, i, port)
+		json_array_foreach (json_object_get(port, "holders"), j, holder)
+			if (is_somebody(holder))
+				return 0;
+	return FREE_EXIT;
+}
+
+static int print(struct berth_cli *cli, const struct who_args *args, json_t *ports, json_t *unseen,
+		 struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *rows = NULL;
+	BERTH_AUTO_JSON json_t *document = NULL;
+	int r;
+
+	if (cli->out.json && !args->columns) {
+		document =
+			json_pack("{s:i,s:O,s:O}", "version", 1, "ports", ports, "unseen", unseen);
+		if (!document)
+			return berth_err_errno(err, -ENOMEM, "cannot make the document");
+		berth_out_json(&cli->out, document);
+		return 0;
+	}
+	rows = berth_holder_rows(ports, args->columns);
+	r = berth_holder_print(rows, args->columns, args->udp, &cli->out, err);
+	if (r < 0 || cli->out.json)
+		return r;
+	if (!json_array_size(rows))
+		berth_out_say(&cli->out, "nobody holds any of them");
+	print_hints(cli, ports, unseen);
+	print_root(cli, unseen);
+	return 0;
+}
+
+static int run_who(struct berth_cli *cli, void *arguments, struct berth_err *err)
+{
+	const struct who_args *args = arguments;
+	BERTH_AUTO_JSON json_t *ports = NULL;
+	BERTH_AUTO_JSON json_t *unseen = NULL;
+	struct ranges ranges = { 0 };
+	struct berth_holders_query query = { .udp = args->udp, .details = true };
+	struct berth_table table;
+	int r = berth_table_select(berth_holder_columns, args->columns, &table, err);
+
+	if (r < 0)
+		return r;
+	/* 3 would say that the port is free. */
+	cli->error_exit = berth_err_code_exit(BERTH_ERR_USAGE);
+	r = read_operands(&cli->operands, &ranges, err);
+	if (r == 0) {
+		cli->error_exit = 0;
+		query.ranges = ranges.items;
+		query.count = ranges.count;
+		r = berth_holders_load(&query, &ports, &unseen, err);
+	}
+	free(ranges.items);
+	if (r == 0)
+		r = print(cli, args, ports, unseen, err);
+	return r < 0 ? r : exit_of(ports);
+}
+
+const struct berth_cmd berth_cmd_who = {
+	.name = "who",
+	.synopsis = "[options] PORT | RANGE | SERVICE...",
+	.summary = "tell who holds a port, and why a bind() would fail",
+	.details =
+		"Listening or only bound, an outgoing connection or what is left of one, a container, a systemd socket, a lease of "
+		"berth: whatever makes a bind() fail. Ranges are 5000-5010, lists have commas; of a range only what is held is shown. "
+		"What may not be seen is said: root sees more.\n"
+		"\n"
+		"Exit 0: somebody holds one of them; 3: all of them can be bound.",
+	.opts = who_opts,
+	.columns = berth_holder_columns,
+	.args_size = sizeof(struct who_args),
+	.min = 1,
+	.max = -1,
+	.group = BERTH_CMD_LOOK,
+	.complete = BERTH_COMPLETE_SERVICE,
+	.run = run_who,
+};

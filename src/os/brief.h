@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* os/brief.h - what a list shows of many processes: their command lines and folders */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct berth_brief {
+	char *command; /* owned: arguments, NUL-separated, the first 4 KiB; NULL: none to be had */
+	size_t command_len; /* without the last NUL */
+	char *cwd; /* owned; NULL: we may not know */
+	/* It sees other files than we: its folder is no path of ours. */
+	bool foreign;
+};
+
+/*
+ * One for each of @pids, in their order, by several threads if they are many: some 15 us a process.
+ * What may not be read, or has gone by now, is empty. -ENOMEM.
+ */
+BERTH_MUST_USE int berth_brief_load(const pid_t *pids, size_t count,
+				    struct berth_brief **ret_briefs);
+void berth_brief_free(struct berth_brief *briefs, size_t count);

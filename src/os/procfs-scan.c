@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* os/procfs-scan.c - the descriptors of one process after the other */
+/*
+ * Since Linux 6.2 the size of a /proc/PID/fd is the number of its descriptors, and anybody may ask
+ * for that. So kernel threads, which have none, cost nearly nothing, and are not taken for processes
+ * that hide something.
+ *
+ * kcmp(2) tells for a third of the work of a readlink() whether two descriptors are one file. So as
+ * soon as one holder of each socket is known, a sample, the other processes are compared with it,
+ * and only who has it is looked at. If a sample turns into something else meanwhile, that was in
+ * vain, and all has to be done once more.
+ *
+ * Everything is read through the descriptor of the opened fd folder, which means one process for
+ * ever. A pid that is given again can't make one of two.
+ */
+#include "os/procfs-scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	PATH_LEN = 64, /* two numbers and some words */
+	FOUND_MAX = 1 << 22,
+	/* Free numbers among the descriptors that are tried before we look at them after all. */
+	GAPS_MAX = 64,
+};
+
+bool berth_procfs_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode)
+{
+	static const char prefix[] = "socket:[";
+	uint64_t inode = 0;
+	size_t i = sizeof(prefix) - 1;
+
+	if (len < i + 2 || memcmp(link, prefix, i) != 0 || link[len - 1] != ']')
+		return false;
+	for (; i < len - 1; i++) {
+		if (link[i] < '0' || link[i] > '9')
+			return false;
+		inode = inode * 10 + (uint64_t)(link[i] - '0');
+	}
+	*ret_inode = inode;
+	return true;
+}
+
+static int compare_inodes(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+static bool is_sought(const struct berth_procfs_scan *scan, uint64_t inode)
+{
+	if (!scan->inodes)
+		return true;
+	return bsearch(&inode, scan->inodes, scan->inode_count, sizeof(inode), compare_inodes);
+}
+
+static int add(struct berth_procfs_scan_worker *worker, uint64_t inode, int fd)
+{
+	if (worker->count == worker->size) {
+		size_t size = worker->size ? 2 * worker->size : 64;
+		struct berth_proc_socket *found;
+
+		if (size > FOUND_MAX)
+			return -E2BIG;
+		found = reallocarray(worker->found, size, sizeof(*found));
+		if (!found)
+			return -ENOMEM;
+		worker->found = found;
+		worker->size = size;
+	}
+	worker->found[worker->count++] =
+		(struct berth_proc_socket){ .inode = inode, .pid = worker->pid, .fd = fd };
+	return 0;
+}
+
+/* A decimal number; -1: something else. */
+static int as_number(const char *name)
+{
+	int64_t number = 0;
+
+	do {
+		if (*name < '0' || *name > '9')
+			return -1;
+		number = number * 10 + (*name - '0');
+	} while (*++name && number <= INT32_MAX);
+	return number <= INT32_MAX ? (int)number : -1;
+}
+
+/* One link of the fd folder @dir_fd. */
+static int look_at(struct berth_procfs_scan_worker *worker, int dir_fd, const char *name)
+{
+	char link[PATH_LEN];
+	uint64_t inode;
+	ssize_t n;
+
+	n = readlinkat(dir_fd, name, link, sizeof(link));
+	if (n > 0 && berth_procfs_scan_parse_link(link, (size_t)n, &inode) &&
+	    is_sought(worker->scan, inode))
+		return add(worker, inode, as_number(name));
+	return 0;
+}
+
+/*
+ * Calls @fn for each entry of the folder but "." and "..", all of @expected (-1: until the end).
+ * How many there were, or -errno.
+ */
+static ssize_t each_entry(struct berth_procfs_scan_worker *worker, int dir_fd, ssize_t expected,
+			  int (*fn)(struct berth_procfs_scan_worker *worker, int dir_fd,
+				    const char *name))
+{
+	char entries[16384] __attribute__((aligned(8)));
+	ssize_t n, seen = 0;
+	int r;
+
+	do {
+		n = getdents64(dir_fd, entries, sizeof(entries));
+		if (n < 0)
+			return -errno;
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+
+			at += entry->d_reclen;
+			if (entry->d_name[0] == '.')
+				continue;
+			seen++;
+			r = fn(worker, dir_fd, entry->d_name);
+			if (r < 0)
+				return r;
+		}
+	} while (n > 0 && seen != expected);
+	return seen;
+}
+
+/* @stat: where the process's stat is, from @dir_fd. Of one that has gone by now nothing is told. */
+static void identify(struct berth_procfs_scan_worker *worker, int dir_fd, const char *stat)
+{
+	BERTH_AUTO_FD int fd = openat(dir_fd, stat, O_RDONLY | O_CLOEXEC);
+	struct berth_proc_stat parsed = { 0 };
+	char buf[1024];
+	ssize_t n = -1;
+
+	if (fd >= 0)
+		n = read(fd, buf, sizeof(buf));
+	if (n <= 0 || berth_procfs_parse_stat(buf, (size_t)n, &parsed) < 0)
+		worker->count = worker->first;
+	for (size_t i = worker->first; i < worker->count; i++)
+		worker->found[i].start_ticks = parsed.id.start_ticks;
+}
+
+/* One folder of descriptors, @path relative to /proc. The number of its entries, or -errno. */
+static ssize_t scan_folder(struct berth_procfs_scan_worker *worker, const char *path,
+			   const char *stat)
+{
+	BERTH_AUTO_FD int fd = -1;
+	struct stat st = { .st_size = -1 };
+	ssize_t n;
+
+	fd = openat(worker->scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (worker->scan->sized && (fstat(fd, &st) < 0 || st.st_size == 0))
+		return 0;
+	n = each_entry(worker, fd, st.st_size, look_at);
+	if (n >= 0 && worker->count > worker->first)
+		identify(worker, fd, stat);
+	return n;
+}
+
+static int try_thread(struct berth_procfs_scan_worker *worker, int dir_fd, const char *name)
+{
+	char path[PATH_LEN];
+	ssize_t n;
+
+	(void)dir_fd;
+	if (as_number(name) == worker->pid)
+		return 0;
+	snprintf(path, sizeof(path), "%d/task/%.16s/fd", (int)worker->pid, name);
+	n = scan_folder(worker, path, "../../../stat");
+	/* One that ends at this moment is empty, or has gone. */
+	if (n == 0 || n == -ENOENT || n == -ESRCH)
+		return 0;
+	return n < 0 ? (int)n : -EEXIST;
+}
+
+/* Other ones than the leading thread? */
+static bool has_threads(struct berth_procfs_scan_worker *worker)
+{
+	char path[PATH_LEN];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%d/task", (int)worker->pid);
+	/* Two links as any folder, and one for each thread. */
+	return fstatat(worker->scan->proc_fd, path, &st, 0) == 0 && st.st_nlink > 3;
+}
+
+/*
+ * A process whose leading thread ended has its descriptors still, but /proc/PID/fd is empty, or
+ * closed to us if we are not root: its other threads show them. They share one table, so that the
+ * first one with entries tells all.
+ */
+static int scan_threads(struct berth_procfs_scan_worker *worker)
+{
+	BERTH_AUTO_FD int fd = -1;
+	char path[PATH_LEN];
+	ssize_t n;
+
+	if (!has_threads(worker))
+		return 0;
+	snprintf(path, sizeof(path), "%d/task", (int)worker->pid);
+	fd = openat(worker->scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = each_entry(worker, fd, -1, try_thread);
+	return n < 0 && n != -EEXIST ? (int)n : 0;
+}
+
+/* A folder that we may not open: of a process that has descriptors? */
+static bool is_hidden(struct berth_procfs_scan_worker *worker, const char *path)
+{
+	struct stat st;
+
+	return fstatat(worker->scan->proc_fd, path, &st, 0) == 0 &&
+	       (!worker->scan->sized || st.st_size > 0);
+}
+
+/* Is a holder known of each socket? */
+static bool has_samples(struct berth_procfs_scan *scan)
+{
+	return scan->compares && atomic_load(&scan->sampled) == (1u << scan->inode_count) - 1;
+}
+
+static void take_samples(struct berth_procfs_scan_worker *worker)
+{
+	struct berth_procfs_scan *scan = worker->scan;
+
+	if (!scan->compares || has_samples(scan))
+		return;
+	pthread_mutex_lock(&scan->lock);
+	for (size_t i = worker->first; i < worker->count; i++) {
+		const uint64_t *inode = bsearch(&worker->found[i].inode, scan->inodes,
+						scan->inode_count, sizeof(*inode), compare_inodes);
+		unsigned int bit = 1u << (inode - scan->inodes);
+
+		if (atomic_load(&scan->sampled) & bit)
+			continue;
+		scan->samples[inode - scan->inodes] = worker->found[i];
+		atomic_fetch_or(&scan->sampled, bit);
+	}
+	pthread_mutex_unlock(&scan->lock);
+}
+
+/* Is descriptor @fd of the process none of the samples? -errno: it can't be told. */
+static int differs(struct berth_procfs_scan_worker *worker, int fd)
+{
+	const struct berth_procfs_scan *scan = worker->scan;
+	long r = 0;
+
+	for (size_t i = 0; i < scan->inode_count; i++) {
+		const struct berth_proc_socket *sample = &scan->samples[i];
+
+		r = syscall(SYS_kcmp, sample->pid, worker->pid, KCMP_FILE, sample->fd, fd);
+		if (r <= 0)
+			return r < 0 ? -errno : 0;
+	}
+	return 1;
+}
+
+/* Does the process surely have none of the samples? @path: its folder of descriptors. */
+static bool is_clear(struct berth_procfs_scan_worker *worker, const char *path)
+{
+	off_t seen = 0;
+	struct stat st;
+	int r;
+
+	if (fstatat(worker->scan->proc_fd, path, &st, 0) < 0)
+		return false;
+	if (st.st_size == 0)
+		return !has_threads(worker);
+	for (int fd = 0; seen < st.st_size && fd < st.st_size + GAPS_MAX; fd++) {
+		r = differs(worker, fd);
+		if (r == 0 || (r < 0 && r != -EBADF))
+			return false;
+		seen += r > 0;
+	}
+	return seen == st.st_size;
+}
+
+int berth_procfs_scan_process(struct berth_procfs_scan_worker *worker, pid_t pid)
+{
+	char path[PATH_LEN];
+	ssize_t n;
+
+	worker->pid = pid;
+	worker->first = worker->count;
+	snprintf(path, sizeof(path), "%d/fd", (int)pid);
+	if (has_samples(worker->scan) && is_clear(worker, path))
+		return 0;
+	n = scan_folder(worker, path, "../stat");
+	if (n == 0 || (n == -EACCES && !is_hidden(worker, path)))
+		n = scan_threads(worker);
+	if (n == -EMFILE || n == -ENFILE || n == -ENOMEM || n == -E2BIG)
+		return (int)n;
+	if (n == -EACCES || n == -EPERM)
+		worker->hidden++;
+	if (worker->count > worker->first)
+		take_samples(worker);
+	return 0;
+}
+
+bool berth_procfs_scan_is_true(struct berth_procfs_scan *scan)
+{
+	if (!has_samples(scan))
+		return true;
+	for (size_t i = 0; i < scan->inode_count; i++) {
+		const struct berth_proc_socket *sample = &scan->samples[i];
+		uint64_t inode;
+
+		if (berth_procfs_socket_inode(sample->pid, sample->fd, &inode) < 0 ||
+		    inode != sample->inode)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* os/procfs-sockets.c - which processes have which sockets */
+/*
+ * The kernel knows the way from a descriptor to its socket and none back, so all descriptors of all
+ * processes are looked at. None may be left out: whoever inherited a socket, or was sent it, holds
+ * it as much as its maker. What can be saved is work: how, procfs-scan.c tells for one process. All
+ * of it is done in the kernel, and two threads do it in half the time (os/crew.c).
+ *
+ * Comparing is worth most if the first holder is found soon. Both inodes and pids are given in order
+ * of time, so a few probes tell where in the list of processes the maker of a socket must be, unless
+ * it made it long after it began. The search goes from there to both sides.
+ */
+#include "os/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/crew.h"
+#include "os/procfs-scan.h"
+
+enum {
+	PATH_LEN = 64, /* two numbers and some words */
+	/* It costs some 50 us, and is worth that for this many processes. */
+	PIDS_PER_THREAD = 50,
+	PROBES_MAX = 16,
+};
+
+#define COMPARE(a, b) \
+	do { \
+		if ((a) != (b)) \
+			return (a) < (b) ? -1 : 1; \
+	} while (0)
+
+static int compare_inodes(const void *x, const void *y)
+{
+	const uint64_t *a = x, *b = y;
+
+	COMPARE(*a, *b);
+	return 0;
+}
+
+static int compare_by_inode(const void *x, const void *y)
+{
+	const struct berth_proc_socket *a = x, *b = y;
+
+	COMPARE(a->inode, b->inode);
+	COMPARE(a->pid, b->pid);
+	COMPARE(a->fd, b->fd);
+	return 0;
+}
+
+static int compare_by_pid(const void *x, const void *y)
+{
+	const struct berth_proc_socket *a = x, *b = y;
+
+	COMPARE(a->pid, b->pid);
+	COMPARE(a->inode, b->inode);
+	return 0;
+}
+
+/* The place in the list of the one that comes as @nth: from @from on to both sides. */
+static size_t place_of(const struct berth_procfs_scan *scan, size_t nth)
+{
+	size_t left = scan->from, right = scan->pid_count - 1 - scan->from;
+
+	if (nth > 2 * left)
+		return nth;
+	if (nth > 2 * right)
+		return scan->pid_count - 1 - nth;
+	return nth % 2 ? scan->from + (nth + 1) / 2 : scan->from - nth / 2;
+}
+
+struct search {
+	struct berth_procfs_scan *scan;
+	struct berth_procfs_scan_worker workers[BERTH_CREW_MAX];
+};
+
+static void scan_one(size_t index, size_t worker, void *arg)
+{
+	struct search *search = arg;
+	struct berth_procfs_scan *scan = search->scan;
+	int r;
+
+	if (atomic_load(&scan->error))
+		return;
+	r = berth_procfs_scan_process(&search->workers[worker], scan->pids[place_of(scan, index)]);
+	if (r < 0)
+		atomic_store(&scan->error, r);
+}
+
+/* All that was found by one, then by the next; sorted, one of each pair. */
+static int merge(struct berth_procfs_scan_worker *workers, size_t count,
+		 struct berth_proc_sockets *ret_sockets)
+{
+	struct berth_proc_sockets sockets = { 0 };
+	size_t all = 0, kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		all += workers[i].count;
+		sockets.hidden += workers[i].hidden;
+	}
+	sockets.found = malloc((all + 1) * sizeof(*sockets.found));
+	if (!sockets.found)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		if (!workers[i].count)
+			continue;
+		memcpy(sockets.found + sockets.count, workers[i].found,
+		       workers[i].count * sizeof(*workers[i].found));
+		sockets.count += workers[i].count;
+	}
+	qsort(sockets.found, sockets.count, sizeof(*sockets.found), compare_by_inode);
+	/* Of several descriptors of one socket in one process the lowest stays. */
+	for (size_t i = 0; i < sockets.count; i++)
+		if (!kept || sockets.found[i].inode != sockets.found[kept - 1].inode ||
+		    sockets.found[i].pid != sockets.found[kept - 1].pid)
+			sockets.found[kept++] = sockets.found[i];
+	sockets.count = kept;
+	*ret_sockets = sockets;
+	return 0;
+}
+
+/* Which way from the process is @inode: -1 before it, 1 behind it, 0 about there; 2: unknown. */
+static int probe(struct berth_procfs_scan_worker *prober, pid_t pid, uint64_t inode)
+{
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	prober->count = 0;
+	if (berth_procfs_scan_process(prober, pid) < 0 || !prober->count)
+		return 2;
+	for (size_t i = 0; i < prober->count; i++) {
+		lo = prober->found[i].inode < lo ? prober->found[i].inode : lo;
+		hi = prober->found[i].inode > hi ? prober->found[i].inode : hi;
+	}
+	return inode < lo ? -1 : inode > hi ? 1 : 0;
+}
+
+/* Where among the processes the maker of the socket should be; any answer is good. */
+static size_t find_maker(const struct berth_procfs_scan *scan)
+{
+	struct berth_procfs_scan every = { .proc_fd = scan->proc_fd, .sized = scan->sized };
+	struct berth_procfs_scan_worker prober = { .scan = &every };
+	size_t lo = 0, hi = scan->pid_count, at = hi / 2;
+
+	for (size_t i = 0; i < PROBES_MAX && lo < hi; i++) {
+		int way;
+
+		way = probe(&prober, scan->pids[at], scan->inodes[0]);
+		if (way == 0)
+			break;
+		if (way == -1)
+			hi = at;
+		else
+			lo = at + 1;
+		/* One without sockets tells nothing, but kernel threads come first. */
+		at = way == 2 && lo < hi ? lo : lo + (hi - lo) / 2;
+	}
+	free(prober.found);
+	return at < scan->pid_count ? at : scan->pid_count - 1;
+}
+
+static int run(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_sockets)
+{
+	struct search search = { .scan = scan };
+	int r;
+
+	for (size_t i = 0; i < BERTH_CREW_MAX; i++)
+		search.workers[i].scan = scan;
+	berth_crew_run(scan->pid_count, PIDS_PER_THREAD, scan_one, &search);
+	r = atomic_load(&scan->error);
+	if (r == 0 && !berth_procfs_scan_is_true(scan))
+		r = -EAGAIN;
+	if (r == 0)
+		r = merge(search.workers, BERTH_CREW_MAX, ret_sockets);
+	for (size_t i = 0; i < BERTH_CREW_MAX; i++)
+		free(search.workers[i].found);
+	return r;
+}
+
+static int load(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_sockets)
+{
+	int r;
+
+	scan->compares = scan->sized && scan->pid_count >= 2 * PIDS_PER_THREAD &&
+			 scan->inode_count >= 1 &&
+			 scan->inode_count <= BERTH_PROCFS_SCAN_SAMPLES_MAX;
+	if (scan->compares)
+		scan->from = find_maker(scan);
+	pthread_mutex_init(&scan->lock, NULL);
+	r = run(scan, ret_sockets);
+	if (r == -EAGAIN) {
+		scan->compares = false;
+		r = run(scan, ret_sockets);
+	}
+	pthread_mutex_destroy(&scan->lock);
+	return r;
+}
+
+int berth_procfs_load_sockets(const struct berth_proc_socket_query *query,
+			      struct berth_proc_sockets *ret_sockets)
+{
+	BERTH_AUTO_FREE uint64_t *sorted = NULL;
+	BERTH_AUTO_FD int proc_fd = -1;
+	struct berth_procfs_scan scan = { .pids = query->pids, .pid_count = query->pid_count };
+	BERTH_AUTO_FREE pid_t *pids = NULL;
+	struct stat st;
+	int r;
+
+	if (query->inodes) {
+		sorted = malloc((query->inode_count + 1) * sizeof(*sorted));
+		if (!sorted)
+			return -ENOMEM;
+		memcpy(sorted, query->inodes, query->inode_count * sizeof(*sorted));
+		qsort(sorted, query->inode_count, sizeof(*sorted), compare_inodes);
+		scan.inodes = sorted;
+		scan.inode_count = query->inode_count;
+	}
+	proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc_fd < 0)
+		return -errno;
+	scan.proc_fd = proc_fd;
+	/* We have at least the one just opened. */
+	scan.sized = fstatat(proc_fd, "self/fd", &st, 0) == 0 && st.st_size > 0;
+	if (!query->pids) {
+		r = berth_procfs_load_pids(&pids, &scan.pid_count);
+		if (r < 0)
+			return r;
+		scan.pids = pids;
+	}
+	return load(&scan, ret_sockets);
+}
+
+void berth_procfs_sockets_deinit(struct berth_proc_sockets *sockets)
+{
+	if (!sockets)
+		return;
+	free(sockets->found);
+	*sockets = (struct berth_proc_sockets){ 0 };
+}
+
+int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count, const pid_t *pids,
+			      size_t pid_count, struct berth_proc_socket *ret_found, size_t max,
+			      size_t *ret_count, size_t *ret_hidden)
+{
+	struct berth_proc_socket_query query = {
+		.inodes = inodes,
+		.inode_count = inode_count,
+		.pids = pids,
+		.pid_count = pid_count,
+	};
+	struct berth_proc_sockets sockets = { 0 };
+	int r = 0;
+
+	if (inode_count)
+		r = berth_procfs_load_sockets(&query, &sockets);
+	if (r < 0)
+		return r;
+	if (inode_count > 1)
+		qsort(sockets.found, sockets.count, sizeof(*sockets.found), compare_by_pid);
+	*ret_count = sockets.count < max ? sockets.count : max;
+	if (*ret_count)
+		memcpy(ret_found, sockets.found, *ret_count * sizeof(*ret_found));
+	if (ret_hidden)
+		*ret_hidden = sockets.hidden;
+	berth_procfs_sockets_deinit(&sockets);
+	return 0;
+}
+
+int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode)
+{
+	char path[PATH_LEN], link[PATH_LEN];
+	ssize_t n;
+
+	if (pid <= 0 || fd < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+	n = readlink(path, link, sizeof(link));
+	if (n < 0)
+		return -errno;
+	return berth_procfs_scan_parse_link(link, (size_t)n, ret_inode) ? 0 : -ENOENT;
+}
+
+int berth_procfs_borrow_socket(const struct berth_proc_socket *socket)
+{
+	BERTH_AUTO_FD int pidfd = pidfd_open(socket->pid, 0), fd = -1;
+	struct stat st;
+
+	if (pidfd < 0)
+		return errno == ESRCH ? -ENOENT : -errno;
+	fd = pidfd_getfd(pidfd, socket->fd, 0);
+	if (fd < 0)
+		return errno == ESRCH || errno == EBADF ? -ENOENT : -errno;
+	/* The number may be another file's by now, or the pid another process's. */
+	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != socket->inode)
+		return -ENOENT;
+	return berth_fd_steal(&fd);
+}

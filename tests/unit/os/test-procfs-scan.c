@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* unit/os/test-procfs-scan.c - one process at a time, looked at or compared with a sample */
+#include "os/procfs-scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/sock.h"
+
+/* A search for one socket of ours, of which we are the sample. */
+struct search {
+	struct berth_procfs_scan scan;
+	struct berth_procfs_scan_worker worker;
+	uint64_t inode;
+	int fd;
+};
+
+static void init(struct search *search)
+{
+	struct stat st;
+
+	*search = (struct search){ .fd = berth_sock_new(AF_INET, SOCK_STREAM, 0) };
+	assert_true(search->fd >= 0);
+	search->inode = berth_sock_inode(search->fd);
+	search->worker.scan = &search->scan;
+	search->scan.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(search->scan.proc_fd >= 0);
+	search->scan.sized = stat("/proc/self/fd", &st) == 0 && st.st_size > 0;
+	search->scan.compares = search->scan.sized;
+	search->scan.inodes = &search->inode;
+	search->scan.inode_count = 1;
+	search->scan.samples[0] = (struct berth_proc_socket){
+		.inode = search->inode,
+		.pid = getpid(),
+		.fd = search->fd,
+	};
+	search->scan.sampled = 1;
+	assert_int_equal(pthread_mutex_init(&search->scan.lock, NULL), 0);
+}
+
+static void deinit(struct search *search)
+{
+	pthread_mutex_destroy(&search->scan.lock);
+	free(search->worker.found);
+	close(search->scan.proc_fd);
+	close(search->fd);
+}
+
+/* The lowest number that @pid has the socket under; -1: it has not got it. */
+static int find(struct search *search, pid_t pid)
+{
+	search->worker.count = 0;
+	assert_int_equal(berth_procfs_scan_process(&search->worker, pid), 0);
+	if (!search->worker.count)
+		return -1;
+	assert_int_equal(search->worker.found[0].pid, pid);
+	assert_true(search->worker.found[0].start_ticks > 0);
+	return search->worker.found[0].fd;
+}
+
+static void *outlive_leader(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+enum shape {
+	HAS_IT,
+	HAS_IT_FAR_OFF,
+	HAS_ANOTHER,
+	HAS_NOTHING,
+	HAS_IT_AND_NO_LEADER,
+};
+
+/* Returns when the process is what it should be. */
+static pid_t start_child(int fd, enum shape shape)
+{
+	int ready[2], other;
+	pthread_t thread;
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ready[0]);
+		other = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+		if (other < 0 || (shape == HAS_IT_FAR_OFF && dup2(fd, 900) < 0) ||
+		    (shape == HAS_ANOTHER && dup2(other, fd) < 0))
+			_exit(1);
+		if (shape == HAS_IT_FAR_OFF)
+			close(fd);
+		if (shape == HAS_NOTHING)
+			close_range(0, ~0u, 0);
+		if (shape == HAS_IT_AND_NO_LEADER) {
+			if (pthread_create(&thread, NULL, outlive_leader, NULL))
+				_exit(1);
+			close(ready[1]);
+			pthread_exit(NULL);
+		}
+		close(ready[1]);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 0);
+	close(ready[0]);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static int find_in_child(struct search *search, enum shape shape)
+{
+	pid_t pid = start_child(search->fd, shape);
+	struct berth_proc_stat stat = { 0 };
+	int fd;
+
+	while (shape == HAS_IT_AND_NO_LEADER && stat.state != 'Z')
+		assert_int_equal(berth_procfs_stat(pid, &stat), 0);
+	fd = find(search, pid);
+	end_child(pid);
+	return fd;
+}
+
+static void check_all_shapes(struct search *search)
+{
+	assert_int_equal(find_in_child(search, HAS_IT), search->fd);
+	assert_int_equal(find_in_child(search, HAS_IT_FAR_OFF), 900);
+	assert_int_equal(find_in_child(search, HAS_ANOTHER), -1);
+	assert_int_equal(find_in_child(search, HAS_NOTHING), -1);
+	assert_int_equal(find_in_child(search, HAS_IT_AND_NO_LEADER), search->fd);
+	assert_int_equal(search->worker.hidden, 0);
+}
+
+static void looking_and_comparing_find_the_same(void **state)
+{
+	struct search search;
+
+	(void)state;
+	init(&search);
+	check_all_shapes(&search);
+	assert_true(berth_procfs_scan_is_true(&search.scan));
+	search.scan.compares = false;
+	check_all_shapes(&search);
+	deinit(&search);
+}
+
+static void the_first_that_is_found_is_the_sample(void **state)
+{
+	struct search search;
+
+	(void)state;
+	init(&search);
+	search.scan.samples[0] = (struct berth_proc_socket){ 0 };
+	search.scan.sampled = 0;
+	assert_int_equal(find_in_child(&search, HAS_ANOTHER), -1);
+	assert_int_equal(search.scan.sampled, 0);
+	assert_int_equal(find(&search, getpid()), search.fd);
+	if (search.scan.sized) {
+		assert_int_equal(search.scan.sampled, 1);
+		assert_int_equal(search.scan.samples[0].pid, getpid());
+		assert_int_equal(search.scan.samples[0].fd, search.fd);
+	}
+	deinit(&search);
+}
+
+/* Nobody is passed over because of it, but what was compared before has to be done again. */
+static void a_sample_that_is_gone_is_noticed(void **state)
+{
+	struct search search;
+	int other;
+
+	(void)state;
+	init(&search);
+	if (!search.scan.sized) {
+		print_message("this kernel does not tell how many descriptors there are\n");
+		deinit(&search);
+		skip();
+	}
+	search.scan.samples[0].fd = 999;
+	assert_int_equal(find_in_child(&search, HAS_IT), search.fd);
+	assert_false(berth_procfs_scan_is_true(&search.scan));
+
+	other = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+	search.scan.samples[0].fd = other;
+	assert_false(berth_procfs_scan_is_true(&search.scan));
+	search.scan.samples[0].fd = search.fd;
+	assert_true(berth_procfs_scan_is_true(&search.scan));
+	search.scan.samples[0].pid = start_child(search.fd, HAS_IT);
+	assert_true(berth_procfs_scan_is_true(&search.scan));
+	end_child(search.scan.samples[0].pid);
+	assert_false(berth_procfs_scan_is_true(&search.scan));
+	assert_int_equal(find_in_child(&search, HAS_IT), search.fd);
+	close(other);
+	deinit(&search);
+}
+
+static void a_process_that_is_gone_has_nothing(void **state)
+{
+	struct search search;
+	pid_t pid;
+
+	(void)state;
+	init(&search);
+	pid = start_child(search.fd, HAS_IT);
+	end_child(pid);
+	assert_int_equal(find(&search, pid), -1);
+	assert_int_equal(search.worker.hidden, 0);
+	deinit(&search);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(looking_and_comparing_find_the_same),
+		cmocka_unit_test(the_first_that_is_found_is_the_sample),
+		cmocka_unit_test(a_sample_that_is_gone_is_noticed),
+		cmocka_unit_test(a_process_that_is_gone_has_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* unit/os/test-procfs-sockets.c - who has a socket, among many processes */
+#include "os/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/sock.h"
+
+enum {
+	CHILDREN = 250, /* enough for several threads */
+	SOCKETS = 400,
+	NOBODY = 65534,
+};
+
+static int new_socket(void)
+{
+	int fd = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static struct berth_proc_sockets load(const uint64_t *inodes, size_t count)
+{
+	struct berth_proc_socket_query query = { .inodes = inodes, .inode_count = count };
+	struct berth_proc_sockets sockets;
+
+	memset(&sockets, 0xa5, sizeof(sockets));
+	assert_int_equal(berth_procfs_load_sockets(&query, &sockets), 0);
+	return sockets;
+}
+
+static void everyone_who_inherited_a_socket_is_found_with_his_identity(void **state)
+{
+	int fd = new_socket(), second = new_socket();
+	uint64_t inodes[] = { 1, berth_sock_inode(second), berth_sock_inode(fd) };
+	pid_t children[CHILDREN];
+	struct berth_proc_sockets sockets;
+	size_t found = 0;
+
+	(void)state;
+	for (size_t i = 0; i < CHILDREN; i++)
+		children[i] = start_child();
+	sockets = load(inodes, 3);
+	assert_int_equal(sockets.count, 2 * (CHILDREN + 1));
+	for (size_t i = 0; i < sockets.count; i++) {
+		const struct berth_proc_socket *at = &sockets.found[i];
+		struct berth_proc_id id = { at->pid, at->start_ticks };
+
+		assert_true(berth_procfs_is_alive(&id));
+		assert_int_equal(at->fd, at->inode == inodes[1] ? second : fd);
+		assert_true(i == 0 || at->inode > at[-1].inode ||
+			    (at->inode == at[-1].inode && at->pid > at[-1].pid));
+		for (size_t k = 0; k < CHILDREN; k++)
+			found += at->pid == children[k];
+	}
+	assert_int_equal(found, 2 * CHILDREN);
+	berth_procfs_sockets_deinit(&sockets);
+	for (size_t i = 0; i < CHILDREN; i++)
+		end_child(children[i]);
+	close(second);
+	close(fd);
+}
+
+/*
+ * With one or two sockets processes are compared with a holder. Here each third has the first one,
+ * each fifth the second, and what they have in its place is a socket too.
+ */
+static void comparing_with_a_holder_misses_nobody(void **state)
+{
+	int fds[] = { new_socket(), new_socket(), new_socket() };
+	uint64_t inodes[] = { berth_sock_inode(fds[0]), berth_sock_inode(fds[1]) };
+	pid_t children[CHILDREN];
+
+	(void)state;
+	for (int i = 0; i < CHILDREN; i++) {
+		int go[2];
+		char byte;
+
+		assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if ((i % 3 && dup2(fds[2], fds[0]) < 0) || (i % 5 && close(fds[1]) < 0))
+				_exit(1);
+			close(go[1]);
+			for (;;)
+				pause();
+		}
+		close(go[1]);
+		/* Until it has done so. */
+		assert_int_equal(read(go[0], &byte, 1), 0);
+		close(go[0]);
+	}
+	for (size_t count = 1; count <= 2; count++) {
+		struct berth_proc_sockets sockets = load(inodes, count);
+		size_t first = 1 + (CHILDREN + 2) / 3, second = 1 + (CHILDREN + 4) / 5, mine = 0;
+
+		assert_int_equal(sockets.count, count == 1 ? first : first + second);
+		for (size_t i = 0; i < sockets.count; i++) {
+			const struct berth_proc_socket *at = &sockets.found[i];
+			size_t k = at->inode == inodes[1];
+
+			assert_int_equal(at->fd, fds[k]);
+			mine += at->pid == getpid();
+			for (size_t j = 0; j < CHILDREN; j++)
+				assert_true(at->pid != children[j] || j % (k ? 5 : 3) == 0);
+		}
+		assert_int_equal(mine, count);
+		berth_procfs_sockets_deinit(&sockets);
+	}
+	for (size_t i = 0; i < CHILDREN; i++)
+		end_child(children[i]);
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+static pid_t start_shuffler(int fd)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			if (dup2(fd, 500) < 0 || close(fd) < 0 || dup2(500, fd) < 0 ||
+			    close(500) < 0)
+				_exit(1);
+		}
+	}
+	return pid;
+}
+
+/* The lowest pid moves its descriptor to and fro, and may be the one that is compared with. */
+static void a_holder_that_shuffles_its_descriptors_hides_nobody(void **state)
+{
+	int fd = new_socket();
+	uint64_t inode = berth_sock_inode(fd);
+	pid_t shuffler = start_shuffler(fd), children[CHILDREN];
+
+	(void)state;
+	for (size_t i = 0; i < CHILDREN; i++)
+		children[i] = start_child();
+	for (size_t round = 0; round < 20; round++) {
+		struct berth_proc_sockets sockets = load(&inode, 1);
+		size_t found = 0;
+
+		for (size_t i = 0; i < sockets.count; i++)
+			found += sockets.found[i].pid != shuffler;
+		assert_int_equal(found, CHILDREN + 1);
+		berth_procfs_sockets_deinit(&sockets);
+	}
+	end_child(shuffler);
+	for (size_t i = 0; i < CHILDREN; i++)
+		end_child(children[i]);
+	close(fd);
+}
+
+static void of_hundreds_of_descriptors_none_is_missed(void **state)
+{
+	static int fds[SOCKETS];
+	static uint64_t inodes[SOCKETS];
+	struct berth_proc_sockets sockets;
+	pid_t self = getpid();
+	size_t mine = 0;
+
+	(void)state;
+	for (size_t i = 0; i < SOCKETS; i++) {
+		fds[i] = new_socket();
+		inodes[i] = berth_sock_inode(fds[i]);
+	}
+	/* A second number for each: the lowest is told. */
+	for (size_t i = 0; i < SOCKETS; i++)
+		assert_true(fcntl(fds[i], F_DUPFD_CLOEXEC, 0) > fds[SOCKETS - 1]);
+	sockets = load(inodes, SOCKETS);
+	assert_int_equal(sockets.count, SOCKETS);
+	for (size_t i = 0; i < sockets.count; i++) {
+		struct berth_proc_socket *at = &sockets.found[i];
+
+		assert_int_equal(at->pid, self);
+		for (size_t k = 0; k < SOCKETS; k++)
+			mine += at->inode == inodes[k] && at->fd == fds[k];
+	}
+	assert_int_equal(mine, SOCKETS);
+	berth_procfs_sockets_deinit(&sockets);
+	berth_procfs_sockets_deinit(&sockets);
+	berth_procfs_sockets_deinit(NULL);
+	for (int fd = fds[0]; fd <= fds[SOCKETS - 1] + SOCKETS; fd++)
+		close(fd);
+}
+
+static void every_socket_can_be_asked_for(void **state)
+{
+	struct berth_proc_sockets sockets;
+	int pair[2], fd = new_socket(), file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	size_t found = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	sockets = load(NULL, 0);
+	for (size_t i = 0; i < sockets.count; i++) {
+		assert_false(sockets.found[i].pid == getpid() && sockets.found[i].fd == file);
+		if (sockets.found[i].pid == getpid())
+			found += sockets.found[i].fd == fd || sockets.found[i].fd == pair[0] ||
+				 sockets.found[i].fd == pair[1];
+	}
+	assert_int_equal(found, 3);
+	berth_procfs_sockets_deinit(&sockets);
+	close(pair[0]);
+	close(pair[1]);
+	close(file);
+	close(fd);
+}
+
+static void a_socket_is_borrowed_only_if_it_is_still_the_same(void **state)
+{
+	int fd = new_socket(), borrowed;
+	struct berth_proc_socket socket = { .inode = berth_sock_inode(fd), .fd = fd };
+
+	(void)state;
+	socket.pid = start_child();
+	close(fd);
+	borrowed = berth_procfs_borrow_socket(&socket);
+	assert_true(borrowed >= 0);
+	assert_int_equal(berth_sock_inode(borrowed), socket.inode);
+	assert_int_equal(fcntl(borrowed, F_GETFD), FD_CLOEXEC);
+	close(borrowed);
+	socket.inode++;
+	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+	socket.inode--;
+	socket.fd = 999;
+	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+	socket.fd = fd;
+	end_child(socket.pid);
+	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+}
+
+static void without_a_descriptor_left_it_is_an_error(void **state)
+{
+	struct rlimit before, limit;
+	struct berth_proc_sockets sockets = { .count = 99 };
+	uint64_t inode;
+	int fd = new_socket();
+	struct berth_proc_socket_query query = { .inodes = &inode, .inode_count = 1 };
+
+	(void)state;
+	inode = berth_sock_inode(fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	/* Room for /proc, and none for the folders in it. */
+	limit = before;
+	limit.rlim_cur = (rlim_t)fd + 2;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(berth_procfs_load_sockets(&query, &sockets), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(sockets.count, 99);
+	close(fd);
+}
+
+/* A process of root's that has no descriptor at all, as kernel threads have none. */
+static pid_t start_bare(void)
+{
+	int pipe[2], last;
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe2(pipe, O_CLOEXEC), 0);
+	/* The highest number is closed last: then the reader hears of it. */
+	last = fcntl(pipe[1], F_DUPFD_CLOEXEC, 900);
+	assert_true(last >= 900);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		syscall(SYS_close_range, 0, ~0u, 0);
+		for (;;)
+			pause();
+	}
+	close(last);
+	close(pipe[1]);
+	assert_int_equal(read(pipe[0], &byte, 1), 0);
+	close(pipe[0]);
+	return pid;
+}
+
+/* Since Linux 6.2. */
+static bool counts_are_told(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/fd", &st) == 0 && st.st_size > 0;
+}
+
+static void who_may_not_look_counts_those_that_have_descriptors(void **state)
+{
+	unsigned int expected = counts_are_told() ? 1 : 2;
+	int status;
+	pid_t pids[2], child;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("only root can become somebody else\n");
+		skip();
+	}
+	pids[0] = start_child();
+	pids[1] = start_bare();
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		uint64_t inode = 1;
+		struct berth_proc_socket_query query = {
+			.inodes = &inode,
+			.inode_count = 1,
+			.pids = pids,
+			.pid_count = 2,
+		};
+		struct berth_proc_sockets sockets;
+
+		if (syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0)
+			_exit(2);
+		if (berth_procfs_load_sockets(&query, &sockets) < 0)
+			_exit(1);
+		_exit(sockets.count == 0 && sockets.hidden == expected ? 7 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	end_child(pids[0]);
+	end_child(pids[1]);
+	if (WEXITSTATUS(status) == 2) {
+		print_message("there is nobody else in this user namespace\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everyone_who_inherited_a_socket_is_found_with_his_identity),
+		cmocka_unit_test(comparing_with_a_holder_misses_nobody),
+		cmocka_unit_test(a_holder_that_shuffles_its_descriptors_hides_nobody),
+		cmocka_unit_test(of_hundreds_of_descriptors_none_is_missed),
+		cmocka_unit_test(every_socket_can_be_asked_for),
+		cmocka_unit_test(a_socket_is_borrowed_only_if_it_is_still_the_same),
+		cmocka_unit_test(without_a_descriptor_left_it_is_an_error),
+		cmocka_unit_test(who_may_not_look_counts_those_that_have_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
