@@ -262,7 +262,7 @@ struct holdings {
 static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 {
 	struct holdings *holdings = arg;
-	struct berth_proc_socket found;
+	struct berth_procsock found;
 	BERTH_AUTO_FREE pid_t *pids = NULL;
 	size_t count = 0;
 
@@ -270,7 +270,7 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 	for (size_t i = 0; pids && i < holdings->tree.count; i++)
 		pids[i] = holdings->tree.procs[i].id.pid;
 	if (!pids || !entry->inode ||
-	    berth_procfs_find_sockets(&entry->inode, 1, pids, holdings->tree.count, &found, 1,
+	    berth_procsock_find(&entry->inode, 1, pids, holdings->tree.count, &found, 1,
 				      &count, NULL) < 0 ||
 	    !count)
 		return 0;

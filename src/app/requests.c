@@ -131,14 +131,14 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 		berth_client_fail_with(client, &err);
 		return;
 	}
-	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
-	if (!instances)
+	if (!instances) {
 		berth_unit_scale(unit, (unsigned int)count);
-	else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
-		client->waits = 0;
+	} else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
 		berth_client_fail_with(client, &err);
 		return;
 	}
+	/* Not before all are there: those that there are may be ready, all of them. */
+	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
 	berth_client_answer_waiting(unit, false);
 }
 

@@ -130,8 +130,14 @@ void berth_supervisor_reap(struct berth_supervisor *supervisor)
 
 		reaped = true;
 		berth_client_answer_ended(supervisor, pid, &end);
-		if (worker)
-			berth_unit_note_end(worker, &end);
+		if (!worker)
+			continue;
+		/* Whatever the policy: who interrupts a command does not want it back. */
+		if (berth_supervisor_was_interrupted(supervisor) &&
+		    worker->unit->job->policy.restart != BERTH_SERVICE_RESTART_NO)
+			berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
+					     BERTH_SERVICE_ON_INTERRUPT);
+		berth_unit_note_end(worker, &end);
 	}
 	for (size_t i = 0; i < supervisor->unit_count && reaped; i++)
 		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++)
@@ -234,7 +240,8 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 
 	berth_loop_remove(&supervisor->loop, &unit->control_source);
 	berth_fd_close(&unit->control_fd);
-	if (unit->exit_code && !supervisor->exit_code) {
+	/* How one ended that was not wanted any more says nothing of the service. */
+	if (unit->exit_code && !supervisor->exit_code && unit->cause != BERTH_END_BY_SCALE) {
 		supervisor->exit_code = unit->exit_code;
 		supervisor->end_signal =
 			unit->has_end && unit->end.by_signal ? unit->end.status : 0;

@@ -143,6 +143,8 @@ void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum ber
 				   int value, const struct berth_err *err);
 /* From the guardian: signals of the job that the shell sees, and its end. */
 void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t events);
+/* By a Ctrl-C just now, on a command that has not listened: if that ends now, it ends of that. */
+bool berth_supervisor_was_interrupted(const struct berth_supervisor *supervisor);
 
 /* browser.c */
 /*

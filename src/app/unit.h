@@ -32,6 +32,8 @@
 enum {
 	BERTH_UNIT_WORKERS_MAX =
 		64, /* those of a rolling restart, which come on top, not counted */
+	/* With those that go: a service that is scaled up and down again and again has an end. */
+	BERTH_UNIT_TREES_MAX = 2 * BERTH_UNIT_WORKERS_MAX + 2,
 	BERTH_UNIT_SESSIONS_MAX = 64,
 	BERTH_UNIT_REARM_NS = 1000 * 1000 * 1000,
 };

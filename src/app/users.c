@@ -62,7 +62,7 @@ void berth_unit_note_user(struct berth_unit *unit, struct berth_port_user *user,
  */
 static size_t count_in_tree(const struct berth_worker *worker, struct berth_port_user *user)
 {
-	struct berth_proc_socket found[2];
+	struct berth_procsock found[2];
 	struct berth_tree tree = { 0 };
 	size_t count = 0, unreadable = 0;
 	BERTH_AUTO_FREE pid_t *pids = NULL;
@@ -77,7 +77,7 @@ static size_t count_in_tree(const struct berth_worker *worker, struct berth_port
 	}
 	for (size_t i = 0; i < tree.count; i++)
 		pids[i] = tree.procs[i].id.pid;
-	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, found,
+	r = berth_procsock_find(&user->inode, 1, pids, tree.count, found,
 				      BERTH_ARRAY_SIZE(found), &count, &unreadable);
 	berth_tree_deinit(&tree);
 	if (r < 0)
@@ -121,7 +121,7 @@ static bool is_in_use(const struct berth_unit *unit, struct berth_port_user *use
 	const struct berth_worker *worker = berth_unit_find_worker(unit, user->worker);
 	uint64_t inode;
 
-	if (berth_procfs_socket_inode(user->pid, user->fd, &inode) == 0 && inode == user->inode)
+	if (berth_procsock_inode(user->pid, user->fd, &inode) == 0 && inode == user->inode)
 		return true;
 	/* What berth exec runs has no worker, and no tree that we know. */
 	return worker ? find_in_tree(worker, user) : false;
@@ -354,6 +354,10 @@ void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker 
 			uint64_t inode = owner->inode;
 
 			if (owner->fd < 0 || (worker && berth_unit_is_shared(port, inode, worker)))
+				continue;
+			/* What is passed along has no users that we know: it is all workers'. */
+			if (worker && port->passed && unit->worker_count > 1 &&
+			    unit->cause == BERTH_END_BY_ITSELF)
 				continue;
 			/* No client comes to it any more, so it may stand until its worker is gone. */
 			if (worker && owner->avoided && unit->cause == BERTH_END_BY_ITSELF)

@@ -171,11 +171,9 @@ BERTH_NORETURN static void become(const struct berth_child_spec *spec, int repor
 	int notify_fd = -1;
 	int r;
 
-	if (spec->parent_death_signal) {
-		prctl(PR_SET_PDEATHSIG, spec->parent_death_signal, 0, 0, 0);
-		if (getppid() != parent) /* it died before that took effect */
-			_exit(127);
-	}
+	prctl(PR_SET_PDEATHSIG, spec->parent_death_signal, 0, 0, 0);
+	if (spec->parent_death_signal && getppid() != parent) /* it died before that took effect */
+		_exit(127);
 	if (spec->new_session ? setsid() < 0 : spec->pgrp && setpgid(0, spec->pgrp) < 0)
 		fail(report_fd, BERTH_CHILD_GROUP, errno);
 	if (spec->cwd && chdir(spec->cwd) < 0)
@@ -222,6 +220,10 @@ BERTH_NORETURN static void keep(const struct berth_child_spec *spec, const int e
 	close(ends[0]);
 	report.pid = clone_process(&pidfd, spec->cgroup_fd);
 	if (report.pid == 0) {
+		/* A keeper that is killed before it tells of us would leave two waiting for it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != self)
+			_exit(127);
 		await_go(ends[1]);
 		become(spec, ends[1], self);
 	}

@@ -91,26 +91,3 @@ BERTH_MUST_USE int berth_procfs_wchan(pid_t pid, char *buf, size_t size);
  * that, or -errno.
  */
 BERTH_MUST_USE int berth_procfs_each(int (*fn)(pid_t pid, void *arg), void *arg);
-
-/*
- * The inode behind descriptor @fd of process @pid where that is a socket; -ENOENT closed or no
- * socket, -EACCES.
- */
-BERTH_MUST_USE int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode);
-
-struct berth_proc_socket {
-	uint64_t inode;
-	pid_t pid;
-	int fd;
-};
-
-/*
- * Which processes hold a socket with one of @inodes? Scans /proc/PID/fd of @pids (NULL: of every
- * process, lowest pid first); what may not be read is passed over, and counted in *ret_unreadable
- * (NULL allowed). One result per process and inode, with the lowest descriptor; at most @max. Cost:
- * ~20 us a process; never in the path of a bind().
- */
-BERTH_MUST_USE int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count,
-					     const pid_t *pids, size_t pid_count,
-					     struct berth_proc_socket *ret_found, size_t max,
-					     size_t *ret_count, size_t *ret_unreadable);

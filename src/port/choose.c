@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "os/procfs.h"
+#include "os/procsock.h"
 #include "port/who.h"
 
 enum {
@@ -303,7 +304,7 @@ static void find_socket(const struct berth_choose_spec *spec,
 /* The processes of all of them by one scan. */
 static void find_processes(struct named *named, size_t count)
 {
-	struct berth_proc_socket found[FOUND_MAX];
+	struct berth_procsock found[FOUND_MAX];
 	uint64_t inodes[HOLDERS_MAX];
 	size_t inode_count = 0, found_count = 0;
 
@@ -311,7 +312,7 @@ static void find_processes(struct named *named, size_t count)
 		if (named[i].known && named[i].holder.inode)
 			inodes[inode_count++] = named[i].holder.inode;
 	}
-	if (inode_count == 0 || berth_procfs_find_sockets(inodes, inode_count, NULL, 0, found,
+	if (inode_count == 0 || berth_procsock_find(inodes, inode_count, NULL, 0, found,
 							  FOUND_MAX, &found_count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {

@@ -128,17 +128,17 @@ static int consider(const struct berth_sockdiag_entry *entry, void *arg)
 
 /* The processes that hold @inodes, each with its lowest descriptor, lowest pid first. */
 static int find_processes(const uint64_t *inodes, size_t inode_count,
-			  struct berth_proc_socket **ret_found, size_t *ret_count)
+			  struct berth_procsock **ret_found, size_t *ret_count)
 {
 	size_t max = 64, count = 0;
 	int r;
 
 	for (;;) {
-		BERTH_AUTO_FREE struct berth_proc_socket *found = calloc(max, sizeof(*found));
+		BERTH_AUTO_FREE struct berth_procsock *found = calloc(max, sizeof(*found));
 
 		if (!found)
 			return -ENOMEM;
-		r = berth_procfs_find_sockets(inodes, inode_count, NULL, 0, found, max, &count,
+		r = berth_procsock_find(inodes, inode_count, NULL, 0, found, max, &count,
 					      NULL);
 		if (r < 0)
 			return r;
@@ -154,7 +154,7 @@ static int find_processes(const uint64_t *inodes, size_t inode_count,
 
 static int name_processes(struct berth_who_holder *holders, size_t count)
 {
-	BERTH_AUTO_FREE struct berth_proc_socket *found = NULL;
+	BERTH_AUTO_FREE struct berth_procsock *found = NULL;
 	BERTH_AUTO_FREE uint64_t *inodes = NULL;
 	struct berth_proc_stat stat;
 	size_t inode_count = 0, found_count = 0;

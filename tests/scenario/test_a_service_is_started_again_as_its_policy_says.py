@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -193,6 +194,69 @@ def test_a_user_restart_counts_in_no_limit(world):
     kill(service["pid"])
     wait_until(lambda: len(life.pids()) == 5 and world.services() and world.services()[0]["state"] == "ready",
                "the policy still has its one restart")
+
+
+# --- in the foreground ---
+
+@ids("I4", "I5")
+@root_and_user
+@pytest.mark.parametrize("state", ["ready", "waiting", "starting"])
+def test_ctrl_c_is_the_last_word_whatever_the_policy(world, state):
+    """In each of its states, once it has served; also where there is nobody whom the terminal could tell."""
+    life = Lives(world, "api", SERVE, "")
+    running = run(world, life, "--restart", "always", "--backoff", "0" if state == "starting" else "1h", "--backoff-max",
+                  "1h", terminal=True)
+    wait_until(lambda: running.pump() and world.services() and world.services()[0]["state"] == "ready", "its first life")
+    lives = 2 if state == "starting" else 1
+    if state != "ready":
+        kill(world.services()[0]["pid"])
+        wait_until(lambda: world.services()[0]["state"] == state and len(life.pids()) == lives, state)
+    running.send("\x03")
+    assert running.wait() in (-signal.SIGINT, 128 + signal.SIGINT, 128 + signal.SIGKILL), running
+    world.nothing_left()
+    assert len(life.pids()) == lives and bindable(5000)
+
+
+@ids("I4", "I5")
+@root_and_user
+def test_ctrl_c_ends_what_has_never_served_and_waits_to_be_started_again(world):
+    """Symptom: taken for a word in a REPL, where there was nobody but berth to hear it."""
+    life = Lives(world, "api", "exit 3")
+    running = run(world, life, "--restart", "always", "--backoff", "1h", "--backoff-max", "1h", terminal=True)
+    running.wait_for("it is started again in")
+    running.send("\x03")
+    assert running.wait() == 3, running
+    world.nothing_left()
+    assert len(life.pids()) == 1
+
+
+@ids("I4", "I5")
+@root_and_user
+def test_what_has_never_served_and_ends_of_ctrl_c_is_not_started_again(world):
+    """It may be a REPL; but if it ends of that, its user wanted it so."""
+    life = Lives(world, "api", "say up")
+    running = run(world, life, "--restart", "always", "--backoff", "1s", terminal=True)
+    running.wait_for("^up")
+    running.send("\x03")
+    assert running.wait() in (-signal.SIGINT, 1), running
+    world.nothing_left()
+    assert len(life.pids()) == 1 and "started again" not in running.out
+
+
+@ids("I4", "I5")
+@pytest.mark.parametrize("lives, code", [([f"{SERVE}\nkill", f"{SERVE}\nexit 0"], 0), (["exit 4", "exit 0"], 0)])
+def test_the_events_come_in_the_order_of_what_happened(world, lives, code):
+    life = Lives(world, "api", *lives)
+    read, write = os.pipe()
+    running = run(world, life, "--restart", "on-failure", *FAST, "--status-fd", write, pass_fds=[write])
+    os.close(write)
+    assert running.wait() == code
+    with open(read, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    names = [event["event"] for event in events]
+    assert [name for name in names if name != "ready"] == ["leased", "restarted", "exited"], events
+    assert events[-1]["code"] == code and events[-1]["signal"] is None
+    assert [event["at"] for event in events] == sorted(event["at"] for event in events)
 
 
 # --- what can't be started again ---

@@ -199,6 +199,14 @@ def test_scale_up_and_down(world):
 
 
 @ids("P10")
+def test_scale_returns_when_all_are_there(world):
+    """Without a port each is ready as soon as it is started: that the first ones are is not the answer."""
+    world.berth("run", "-d", "--name", "job", "--port", "none", "--instances", "2", "--", "sleep", "1000")
+    result = world.berth("scale", "job=20")
+    assert "20 instances" in result.err + result.out, result
+
+
+@ids("P10")
 def test_scale_fills_the_gap_that_a_stop_left(world):
     start(world)
     world.berth("stop", "api.2")
@@ -247,6 +255,20 @@ def test_the_exit_code_is_that_of_the_first_that_failed(world, ends, code):
         victim.command(f"exit {end}" if end >= 0 else f"die {-end}")
     assert run.wait() in ((code,) if code != 137 else (137, -signal.SIGKILL)), run
     assert world.services() == [] and not world.living()
+
+
+@ids("P10")
+def test_one_that_was_scaled_away_is_no_failure_of_the_others(world):
+    """Its end by SIGTERM became the exit code of `berth run`, long after it."""
+    victims = [world.victim(f"i{number}") for number in (1, 2)]
+    script = 'exec "$0" --ready-file "$2/v-i$BERTH_INSTANCE/ready" --control "$2/v-i$BERTH_INSTANCE/control" "$1"'
+    run = world.start("run", "--name", "api", "--port", "5000", "--instances", "2", "--", "sh", "-c", script,
+                      world.helper("victim"), "5000", world.folder)
+    for victim in victims:
+        victim.ready()
+    world.berth("scale", "api=1")
+    victims[0].command("exit 0")
+    assert run.wait() == 0, run
 
 
 @ids("P10", "N5")

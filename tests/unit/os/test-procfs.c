@@ -245,7 +245,7 @@ static void *outlive_leader(void *arg)
  */
 static void a_process_without_its_leading_thread_lives_and_shows_its_sockets(void **state)
 {
-	struct berth_proc_socket found[4];
+	struct berth_procsock found[4];
 	struct berth_proc_stat stat;
 	int ready[2], go[2], fd, status;
 	struct stat st;
@@ -281,7 +281,7 @@ static void a_process_without_its_leading_thread_lives_and_shows_its_sockets(voi
 	assert_int_equal(stat.state, 'Z');
 	assert_true(stat.threads > 1);
 	assert_true(berth_procfs_is_alive(&stat.id));
-	assert_int_equal(berth_procfs_find_sockets(&inode, 1, &pid, 1, found, 4, &count, NULL), 0);
+	assert_int_equal(berth_procsock_find(&inode, 1, &pid, 1, found, 4, &count, NULL), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(found[0].pid, pid);
 	assert_int_equal(found[0].inode, inode);
@@ -636,22 +636,22 @@ static void the_inode_of_a_descriptor_is_read(void **state)
 	(void)state;
 	inode = new_socket(&fd);
 	child = start_child(NULL, NULL);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, fd, &got), 0);
+	assert_int_equal(berth_procsock_inode(child.pid, fd, &got), 0);
 	assert_int_equal(got, inode);
 	got = 5;
-	assert_int_equal(berth_procfs_socket_inode(child.pid, 999, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(getpid(), child.ready, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, -1, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(0, fd, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(child.pid, 999, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(getpid(), child.ready, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(child.pid, -1, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(0, fd, &got), -ENOENT);
 	assert_int_equal(got, 5);
 	end_child(&child);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, fd, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(child.pid, fd, &got), -ENOENT);
 	close(fd);
 }
 
 static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(void **state)
 {
-	struct berth_proc_socket found[8];
+	struct berth_procsock found[8];
 	uint64_t inodes[3];
 	struct child child;
 	int a, b, copy;
@@ -667,7 +667,7 @@ static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(vo
 	inodes[1] = new_socket(&b);
 
 	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, NULL, 0, found, 8, &count, &unreadable), 0);
+		berth_procsock_find(inodes, 3, NULL, 0, found, 8, &count, &unreadable), 0);
 	assert_int_equal(count, 3);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(i == 0 || found[i].pid >= found[i - 1].pid);
@@ -684,16 +684,16 @@ static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(vo
 	assert_true(mine && theirs);
 
 	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, &child.pid, 1, found, 8, &count, NULL), 0);
+		berth_procsock_find(inodes, 3, &child.pid, 1, found, 8, &count, NULL), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(found[0].pid, child.pid);
-	assert_int_equal(berth_procfs_find_sockets(inodes, 3, NULL, 0, found, 1, &count, NULL), 0);
+	assert_int_equal(berth_procsock_find(inodes, 3, NULL, 0, found, 1, &count, NULL), 0);
 	assert_int_equal(count, 1);
-	assert_int_equal(berth_procfs_find_sockets(NULL, 0, NULL, 0, found, 8, &count, NULL), 0);
+	assert_int_equal(berth_procsock_find(NULL, 0, NULL, 0, found, 8, &count, NULL), 0);
 	assert_int_equal(count, 0);
 	end_child(&child);
 	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, &child.pid, 1, found, 8, &count, &unreadable),
+		berth_procsock_find(inodes, 3, &child.pid, 1, found, 8, &count, &unreadable),
 		0);
 	assert_int_equal(count, 0);
 	assert_int_equal(unreadable, 0);
@@ -711,7 +711,7 @@ static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(vo
 
 static void look_at_a_stranger(pid_t stranger, uint64_t inode)
 {
-	struct berth_proc_socket found[2];
+	struct berth_procsock found[2];
 	size_t count = 9, unreadable = 0;
 	uint64_t got;
 	char buf[64];
@@ -719,8 +719,8 @@ static void look_at_a_stranger(pid_t stranger, uint64_t inode)
 
 	CHECK_IN_CHILD(berth_procfs_cwd(stranger, buf, sizeof(buf)) == -EACCES);
 	CHECK_IN_CHILD(berth_procfs_environ_has(stranger, "A=1", &has) == -EACCES);
-	CHECK_IN_CHILD(berth_procfs_socket_inode(stranger, 0, &got) == -EACCES);
-	CHECK_IN_CHILD(berth_procfs_find_sockets(&inode, 1, &stranger, 1, found, 2, &count,
+	CHECK_IN_CHILD(berth_procsock_inode(stranger, 0, &got) == -EACCES);
+	CHECK_IN_CHILD(berth_procsock_find(&inode, 1, &stranger, 1, found, 2, &count,
 						 &unreadable) == 0);
 	CHECK_IN_CHILD(count == 0 && unreadable == 1);
 	_exit(7);
