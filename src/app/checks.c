@@ -109,7 +109,8 @@ void berth_unit_end_checks(struct berth_worker *worker)
 	free(BERTH_STEAL(worker->status));
 }
 
-bool berth_unit_is_ready(const struct berth_worker *worker)
+/* As far as we know: its ports listen, and its check has succeeded. */
+static bool is_ready(const struct berth_worker *worker)
 {
 	const struct berth_unit *unit = worker->unit;
 
@@ -140,7 +141,7 @@ void berth_unit_review(struct berth_worker *worker)
 	/* Programs probe a port by listening and closing at once. */
 	if (worker->unit->settle_ns && state != BERTH_SERVICE_READY)
 		return;
-	ready = berth_unit_is_ready(worker);
+	ready = is_ready(worker);
 	if (ready && state != BERTH_SERVICE_READY)
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_READY);
 	else if (!ready && state == BERTH_SERVICE_READY)

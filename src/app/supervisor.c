@@ -144,9 +144,8 @@ void berth_supervisor_reap(struct berth_supervisor *supervisor)
 			berth_unit_press_on(supervisor->units[i]->workers[j]);
 }
 
-int berth_supervisor_add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
-			      bool any_instance, struct berth_unit **ret_unit,
-			      struct berth_err *err)
+static int add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
+		    bool any_instance, struct berth_unit **ret_unit, struct berth_err *err)
 {
 	struct berth_unit *unit = berth_unit_new(supervisor, job);
 	struct berth_unit **grown =
@@ -201,7 +200,7 @@ int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count, st
 			       BERTH_SERVICE_ON_STOP);
 	for (; lasting < count; lasting++) {
 		struct berth_unit *unit;
-		int r = berth_supervisor_add_unit(supervisor, supervisor->job, true, &unit, err);
+		int r = add_unit(supervisor, supervisor->job, true, &unit, err);
 
 		if (r < 0)
 			return r;
@@ -218,7 +217,7 @@ static int add_units(struct berth_supervisor *supervisor, struct berth_err *err)
 	int r = 0;
 
 	for (unsigned int i = 0; i < job->instances && r == 0; i++)
-		r = berth_supervisor_add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
+		r = add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
 	return r;
 }
 

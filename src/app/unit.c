@@ -224,7 +224,7 @@ struct berth_worker *berth_unit_add_worker(struct berth_unit *unit, unsigned int
 	return worker;
 }
 
-void berth_unit_remove_worker(struct berth_unit *unit, struct berth_worker *worker)
+static void remove_worker(struct berth_unit *unit, struct berth_worker *worker)
 {
 	size_t at = 0;
 
@@ -255,7 +255,7 @@ void berth_unit_purge(struct berth_unit *unit)
 
 		if (berth_unit_has_ended(worker) && (worker->retiring || worker->next) &&
 		    unit->worker_count > 1) {
-			berth_unit_remove_worker(unit, worker);
+			remove_worker(unit, worker);
 			berth_unit_combine(unit);
 			/* There may have been no room for all that were wanted. */
 			berth_unit_fill(unit);

@@ -25,6 +25,7 @@
 
 #include "app/supervisor.h"
 #include "base/time.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 #include "os/tree.h"
 
@@ -77,8 +78,8 @@ static size_t count_in_tree(const struct berth_worker *worker, struct berth_port
 	}
 	for (size_t i = 0; i < tree.count; i++)
 		pids[i] = tree.procs[i].id.pid;
-	r = berth_procsock_find(&user->inode, 1, pids, tree.count, found,
-				      BERTH_ARRAY_SIZE(found), &count, &unreadable);
+	r = berth_procsock_find(&user->inode, 1, pids, tree.count, found, BERTH_ARRAY_SIZE(found),
+				&count, &unreadable);
 	berth_tree_deinit(&tree);
 	if (r < 0)
 		return 1;

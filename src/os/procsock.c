@@ -197,8 +197,8 @@ static int scan_each(pid_t pid, void *arg)
 }
 
 int berth_procsock_find(const uint64_t *inodes, size_t inode_count, const pid_t *pids,
-			      size_t pid_count, struct berth_procsock *ret_found, size_t max,
-			      size_t *ret_count, size_t *ret_unreadable)
+			size_t pid_count, struct berth_procsock *ret_found, size_t max,
+			size_t *ret_count, size_t *ret_unreadable)
 {
 	BERTH_AUTO_FREE uint64_t *sorted = NULL;
 	BERTH_AUTO_FD int proc_fd = -1;

@@ -27,6 +27,6 @@ struct berth_procsock {
  * ~20 us a process; never in the path of a bind().
  */
 BERTH_MUST_USE int berth_procsock_find(const uint64_t *inodes, size_t inode_count,
-					     const pid_t *pids, size_t pid_count,
-					     struct berth_procsock *ret_found, size_t max,
-					     size_t *ret_count, size_t *ret_unreadable);
+				       const pid_t *pids, size_t pid_count,
+				       struct berth_procsock *ret_found, size_t max,
+				       size_t *ret_count, size_t *ret_unreadable);

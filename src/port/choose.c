@@ -312,8 +312,8 @@ static void find_processes(struct named *named, size_t count)
 		if (named[i].known && named[i].holder.inode)
 			inodes[inode_count++] = named[i].holder.inode;
 	}
-	if (inode_count == 0 || berth_procsock_find(inodes, inode_count, NULL, 0, found,
-							  FOUND_MAX, &found_count, NULL) < 0)
+	if (inode_count == 0 || berth_procsock_find(inodes, inode_count, NULL, 0, found, FOUND_MAX,
+						    &found_count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct berth_who_holder *holder = &named[i].holder;

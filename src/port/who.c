@@ -10,6 +10,7 @@
 #include "port/who.h"
 
 #include "base/str.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 
 #include <errno.h>
@@ -138,8 +139,7 @@ static int find_processes(const uint64_t *inodes, size_t inode_count,
 
 		if (!found)
 			return -ENOMEM;
-		r = berth_procsock_find(inodes, inode_count, NULL, 0, found, max, &count,
-					      NULL);
+		r = berth_procsock_find(inodes, inode_count, NULL, 0, found, max, &count, NULL);
 		if (r < 0)
 			return r;
 		/* Full: maybe there were more, as with a pool of workers that share a listener. */
