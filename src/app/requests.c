@@ -92,6 +92,11 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	berth_unit_change_command(unit, words_of(json_object_get(request, "argv")),
 				  words_of(json_object_get(request, "env")));
+	if (berth_unit_check_command(unit, &err) < 0) {
+		berth_unit_restore_command(unit);
+		berth_client_fail_with(client, &err);
+		return;
+	}
 	if (rolling) {
 		client->waits |= BERTH_CLIENT_WAITS_FOR_ROLLOUT;
 		if (berth_unit_begin_rollout(unit, &err) < 0) {

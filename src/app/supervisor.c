@@ -144,6 +144,7 @@ void berth_supervisor_reap(struct berth_supervisor *supervisor)
 			berth_unit_press_on(supervisor->units[i]->workers[j]);
 }
 
+/* Prepared, not started: *ret_unit is borrowed. With @any_instance the next one that is free. */
 static int add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
 		    bool any_instance, struct berth_unit **ret_unit, struct berth_err *err)
 {

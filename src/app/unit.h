@@ -316,6 +316,8 @@ void berth_unit_forget_old_command(struct berth_unit *unit);
  */
 BERTH_MUST_USE int berth_unit_spawn(struct berth_worker *worker, int *ret_exit,
 				    struct berth_err *err);
+/* Is there such a program at all? Asked before anything is ended for it. */
+BERTH_MUST_USE int berth_unit_check_command(const struct berth_unit *unit, struct berth_err *err);
 
 /* users.c - which process has which of the ports */
 

@@ -345,6 +345,25 @@ bool berth_unit_is_shared(const struct berth_port *port, uint64_t inode,
 	return false;
 }
 
+/*
+ * Its group goes on without @owner, and so do clients. It stays a member, whose place we must know,
+ * until its worker is gone; so it is not dropped.
+ */
+static bool set_aside(struct berth_lease *lease, struct berth_lease_owner *owner)
+{
+	if (owner->avoided || !owner->grouped || !owner->listening || owner->kept)
+		return owner->avoided;
+	for (size_t i = 0; i < lease->owner_size; i++) {
+		const struct berth_lease_owner *other = &lease->owners[i];
+
+		if (other != owner && other->fd >= 0 && other->grouped && other->listening &&
+		    !other->avoided && other->v6only == owner->v6only &&
+		    berth_addr_equal(&other->addr, &owner->addr))
+			return berth_lease_avoid(lease, owner, true) == 0;
+	}
+	return false;
+}
+
 void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker *worker)
 {
 	for (size_t i = 0; i < unit->ports.count; i++) {
@@ -360,11 +379,12 @@ void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker 
 			if (worker && port->passed && unit->worker_count > 1 &&
 			    unit->cause == BERTH_END_BY_ITSELF)
 				continue;
-			/* No client comes to it any more, so it may stand until its worker is gone. */
-			if (worker && owner->avoided && unit->cause == BERTH_END_BY_ITSELF)
-				continue;
 			/* Of another worker, between two lives. */
 			if (worker && owner->kept && unit->worker_count > 1)
+				continue;
+			/* No client comes to it any more, so it may stand until its worker is gone. */
+			if (worker && unit->cause == BERTH_END_BY_ITSELF &&
+			    set_aside(&port->lease, owner))
 				continue;
 			remove_watch(unit, port, inode);
 			if (owner->kept)

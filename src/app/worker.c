@@ -401,14 +401,18 @@ static void tell_lost(const struct berth_worker *worker)
 	struct berth_str text = { 0 };
 	struct berth_err err = { 0 };
 
-	if (unit->done || worker->retiring || worker->next || worker->service.asked)
+	if (worker->retiring || worker->next || worker->service.asked)
 		return;
 	berth_unit_describe_end(worker, &text);
 	berth_err_set(&err, -EIO, BERTH_ERR_START_FAILED, "%s",
 		      berth_str_text(&text) ? text.text : "a worker has ended");
 	berth_str_deinit(&text);
-	berth_client_fail_waiting(
-		unit, BERTH_CLIENT_WAITS_FOR_RESTART | BERTH_CLIENT_WAITS_FOR_SCALE, &err);
+	/* With its last worker the service has ended, and those who wait for it get its last word. */
+	berth_client_fail_waiting(unit,
+				  unit->done ? BERTH_CLIENT_WAITS_FOR_SCALE
+					     : BERTH_CLIENT_WAITS_FOR_RESTART |
+						       BERTH_CLIENT_WAITS_FOR_SCALE,
+				  &err);
 }
 
 void berth_unit_step_worker(struct berth_worker *worker, enum berth_service_event event)

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -300,6 +302,39 @@ static int hear(int fd, struct berth_child *child, enum berth_child_stage *ret_s
 		if (r < 0 && r != -EPIPE) /* gone: the next is the end */
 			return r;
 	}
+}
+
+static int look_for_program(int dir_fd, const char *file)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, file, &st, 0) < 0)
+		return errno == EACCES ? -EACCES : -ENOENT;
+	return !S_ISREG(st.st_mode) || faccessat(dir_fd, file, X_OK, AT_EACCESS) < 0 ? -EACCES : 0;
+}
+
+int berth_child_find(const char *name, const char *path, const char *cwd)
+{
+	BERTH_AUTO_FD int dir_fd = open(cwd ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = -ENOENT;
+
+	if (dir_fd < 0)
+		return -errno;
+	if (strchr(name, '/'))
+		return look_for_program(dir_fd, name);
+	while (path && *path && r != 0) {
+		size_t len = strcspn(path, ":");
+		char file[PATH_MAX];
+		int found;
+
+		snprintf(file, sizeof(file), "%.*s%s%s", (int)len, path, len ? "/" : "", name);
+		found = look_for_program(dir_fd, file);
+		/* One that may not be run is told of, unless another one may. */
+		if (found != -ENOENT)
+			r = found;
+		path += len + (path[len] == ':');
+	}
+	return r;
 }
 
 int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,

@@ -159,7 +159,8 @@ def test_one_that_ends_is_the_end_of_none_but_itself(world):
     start(world)
     kill(instances(world)[1]["pid"])
     wait_until(lambda: sorted(instances(world)) == [2, 3], "the first one has gone")
-    assert refused(5000) and bindable(5000)
+    wait_until(lambda: bindable(5000), "its port is free")
+    assert refused(5000)
     assert json.loads(body(5001))["instance"] == 2 and json.loads(body(5002))["instance"] == 3
 
 
