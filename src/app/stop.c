@@ -70,6 +70,10 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 				       supervisor.pid);
 	await_end(&supervisor, CLEAR_UP_MS);
 	await_end(&guardian, CLEAR_UP_MS);
+	/* A guardian that can't say its last line, as nobody reads it, has cleared up all the same. */
+	if (!berth_registry_has(registry,
+				berth_json_string(berth_registry_service(record), "id", "")))
+		return 0;
 	if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
 		return berth_err_set(
 			err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "'%s' does not end",
@@ -100,37 +104,42 @@ void berth_stop_begin(struct berth_stop *stop, json_t *record, const struct bert
 		berth_fd_close(&stop->fd);
 }
 
-static bool is_answered(const struct berth_stop *stop)
+static bool is_answered(int fd, int timeout_ms)
 {
-	struct pollfd poll_fd = { .fd = stop->fd, .events = POLLIN };
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-	return stop->fd >= 0 && poll(&poll_fd, 1, 0) == 1;
+	return fd >= 0 && poll(&poll_fd, 1, timeout_ms) == 1;
 }
 
 int berth_stop_finish(struct berth_registry *registry, struct berth_stop *stop, json_t **ret_answer,
 		      struct berth_err *err)
 {
 	struct berth_proc_id supervisor = berth_registry_process(stop->record, "supervisor");
-	BERTH_AUTO_FD int fd = -1;
-	int r;
+	BERTH_AUTO_FD int fd = berth_fd_steal(&stop->fd);
+	int r = -ECONNRESET;
 
 	*ret_answer = NULL;
-	if (!is_answered(stop) && !is_responsive(stop->record)) {
+	if (!is_answered(fd, HELLO_MS) && !is_responsive(stop->record)) {
 		/*
-		 * Gone by now; or stopped by somebody's kill -STOP; or in another network
+		 * Gone by now, or just going: then it takes nobody's call any more before it has
+		 * answered us. Or stopped by somebody's kill -STOP; or in another network
 		 * namespace: then its name is not to be reached from here.
 		 */
-		if (await_end(&supervisor, 0) && !is_answered(stop))
+		bool gone = await_end(&supervisor, fd >= 0 ? LAST_WORDS_MS : 0);
+		bool answered = is_answered(fd, 0);
+
+		if (gone && !answered)
 			return await_gone(registry, stop->record, err);
-		if (!is_answered(stop) &&
+		if (!answered &&
 		    (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(stop->record)))
 			return stop_hard(registry, stop->record, err);
 	}
-	if (stop->fd < 0)
+	if (fd < 0) {
 		berth_stop_begin(stop, stop->record, &stop->spec);
-	fd = berth_fd_steal(&stop->fd);
-	r = fd >= 0 ? berth_control_receive(fd, (int)patience_ms(stop), ret_answer, err)
-		    : -ECONNRESET;
+		fd = berth_fd_steal(&stop->fd);
+	}
+	if (fd >= 0)
+		r = berth_control_receive(fd, (int)patience_ms(stop), ret_answer, err);
 	if (r < 0 && await_end(&supervisor, r == -ETIMEDOUT ? 0 : LAST_WORDS_MS))
 		return await_gone(registry, stop->record, err);
 	if (r == -ETIMEDOUT || r == -ECONNRESET)
