@@ -6,12 +6,14 @@ from world import BERTH, line, median, service_of, status_of, wait_until
 TURNS, SECONDS = 3, 3
 SPREAD_SECONDS, AT_ONCE = 2, 128
 BUSY = {"node": "Node", "c-epoll": "C with epoll"}
+LONG = {"BUSY": "4"}  # beside it, what clients and connections take of the two cores counts for little
 SPREAD = {"node": "Node", "go": "static Go", "c-epoll": "C with epoll", "c-threads": "C, a thread for each connection"}
 KEEPS_ALIVE = ("node", "go")  # the others answer one request per connection
 
 
 def per_second(world, name, workers):
-    service = service_of(world, "--name", name, "--port", "5000", "--workers", str(workers), "--", *server(world, name))
+    service = service_of(world, "--name", name, "--port", "5000", "--workers", str(workers), "--", *server(world, name),
+                         env=LONG)
     counts = Load(world, port_of(service), "--clients", "16", "--seconds", str(SECONDS), "--path", "/busy").end()
     world.output(BERTH, "stop", name)
     if failed(counts):
@@ -22,7 +24,7 @@ def per_second(world, name, workers):
 def two_bare(world, name):
     """Requests/s of two processes on a port each, without berth: what the machine has to give."""
     ports = (6000, 6001)
-    processes = [world.start(*server(world, name), env={"PORT": str(port)}) for port in ports]
+    processes = [world.start(*server(world, name), env={**LONG, "PORT": str(port)}) for port in ports]
     for port in ports:
         wait_until(lambda port=port: Load(world, port, "--once", "1").end()["ok"], f"{name} answers")
     loads = [Load(world, port, "--clients", "8", "--seconds", str(SECONDS), "--path", "/busy") for port in ports]
@@ -47,7 +49,7 @@ def row_workers(world):
                           f"{median(one):.0f} with one ({min(one):.0f} to {max(one):.0f}), {median(two):.0f} with two "
                           f"({min(two):.0f} to {max(two):.0f}); two processes without berth, on a port each: "
                           f"{median(bare):.0f}, {median(bare) / median(one):.2f}x; {TURNS} turns of {SECONDS} s, "
-                          "16 clients"))
+                          "16 clients, 4 to 6 ms of CPU time for each request"))
     return lines
 
 

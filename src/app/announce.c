@@ -9,6 +9,7 @@
 #include "app/supervisor.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 #include "os/tree.h"
 #include "look/who.h"
@@ -262,7 +263,7 @@ struct holdings {
 static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 {
 	struct holdings *holdings = arg;
-	struct berth_proc_socket found;
+	struct berth_procsock found;
 	BERTH_AUTO_FREE pid_t *pids = NULL;
 	size_t count = 0;
 
@@ -270,8 +271,8 @@ static int add_holding(const struct berth_sockdiag_entry *entry, void *arg)
 	for (size_t i = 0; pids && i < holdings->tree.count; i++)
 		pids[i] = holdings->tree.procs[i].id.pid;
 	if (!pids || !entry->inode ||
-	    berth_procfs_find_sockets(&entry->inode, 1, pids, holdings->tree.count, &found, 1,
-				      &count, NULL) < 0 ||
+	    berth_procsock_find(&entry->inode, 1, pids, holdings->tree.count, &found, 1, &count,
+				NULL) < 0 ||
 	    !count)
 		return 0;
 	berth_str_addf(&holdings->text, "%s%s %u", holdings->count ? ", " : "", holdings->protocol,

@@ -23,22 +23,6 @@ enum {
 	URL_MAX = 4096
 };
 
-static bool is_in_path(const char *name)
-{
-	const char *path = getenv("PATH");
-	char file[PATH_MAX];
-
-	while (path && *path) {
-		size_t len = strcspn(path, ":");
-
-		snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name);
-		if (access(file, X_OK) == 0)
-			return true;
-		path += len + (path[len] == ':');
-	}
-	return false;
-}
-
 static const char *find_browser(void)
 {
 	const char *wish = getenv("BERTH_BROWSER");
@@ -46,7 +30,7 @@ static const char *find_browser(void)
 	if (wish && *wish)
 		return wish;
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(browsers); i++)
-		if (is_in_path(browsers[i]))
+		if (berth_child_find(browsers[i], getenv("PATH"), NULL) == 0)
 			return browsers[i];
 	return NULL;
 }

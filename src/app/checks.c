@@ -24,7 +24,7 @@ enum {
 	READINESS,
 	LIVENESS,
 	CHECKS,
-	LISTENERS_MAX = 64,
+	LISTENERS_MAX = BERTH_LEASE_OWNERS_MAX,
 	ANCESTORS_MAX = 64,
 };
 
@@ -109,7 +109,8 @@ void berth_unit_end_checks(struct berth_worker *worker)
 	free(BERTH_STEAL(worker->status));
 }
 
-bool berth_unit_is_ready(const struct berth_worker *worker)
+/* As far as we know: its ports listen, and its check has succeeded. */
+static bool is_ready(const struct berth_worker *worker)
 {
 	const struct berth_unit *unit = worker->unit;
 
@@ -140,44 +141,86 @@ void berth_unit_review(struct berth_worker *worker)
 	/* Programs probe a port by listening and closing at once. */
 	if (worker->unit->settle_ns && state != BERTH_SERVICE_READY)
 		return;
-	ready = berth_unit_is_ready(worker);
+	ready = is_ready(worker);
 	if (ready && state != BERTH_SERVICE_READY)
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_READY);
 	else if (!ready && state == BERTH_SERVICE_READY)
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_UNREADY);
 }
 
-/* All that the worker listens on, on the first port that it is known by. */
-static size_t list_listeners(const struct berth_worker *worker,
-			     struct berth_prober_listener *listeners)
+static bool is_its_own(const struct berth_port *port, const struct berth_lease_owner *owner,
+		       const struct berth_worker *worker)
 {
-	const struct berth_ports *ports = &worker->unit->ports;
+	/* Of what is passed along nobody knows who has it: all do. */
+	if (port->passed)
+		return true;
+	for (size_t i = 0; i < port->user_size; i++)
+		if (port->users[i].inode == owner->inode && port->users[i].worker == worker->serial)
+			return true;
+	return false;
+}
+
+/* Without steering there is no duplicate, and no address but the usual ones. */
+static size_t list_users(const struct berth_worker *worker, const struct berth_port *port,
+			 uint16_t number, struct berth_prober_listener *listeners)
+{
 	size_t count = 0;
 
-	for (size_t i = 0; i < ports->count && !count; i++) {
-		const struct berth_port *port = ports->port[i];
+	for (size_t i = 0; i < port->user_size && count < LISTENERS_MAX; i++)
+		if (port->users[i].inode && port->users[i].listening)
+			listeners[count++] = (struct berth_prober_listener){
+				.addr = berth_addr_any(AF_INET, number),
+				.inode = port->users[i].inode,
+				.other = port->users[i].worker != worker->serial,
+			};
+	return count;
+}
+
+static size_t list_owners(const struct berth_worker *worker, const struct berth_port *port,
+			  uint16_t number, struct berth_prober_listener *listeners)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < port->lease.owner_size && count < LISTENERS_MAX; i++) {
+		const struct berth_lease_owner *owner = &port->lease.owners[i];
+
+		if (owner->fd < 0 || !owner->listening)
+			continue;
+		listeners[count] = (struct berth_prober_listener){
+			.addr = owner->addr,
+			.inode = owner->inode,
+			.other = owner->kept || !is_its_own(port, owner, worker),
+		};
+		berth_addr_set_port(&listeners[count++].addr, number);
+	}
+	return count;
+}
+
+/*
+ * All that listens on the first port on which something of the worker's does; what others of the
+ * service have there is said to be theirs. Returns how many.
+ */
+static size_t list_listeners(const struct berth_worker *worker,
+			     struct berth_prober_listener *listeners,
+			     struct berth_lease **ret_lease)
+{
+	const struct berth_ports *ports = &worker->unit->ports;
+
+	for (size_t i = 0; i < ports->count; i++) {
+		struct berth_port *port = ports->port[i];
+		uint16_t number = ports->steer[i].given;
+		size_t count;
 
 		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].udp)
 			continue;
-		for (size_t j = 0; j < port->lease.owner_size && count < LISTENERS_MAX; j++) {
-			const struct berth_lease_owner *owner = &port->lease.owners[j];
-
-			if (owner->fd < 0 || !owner->listening || owner->kept)
-				continue;
-			listeners[count] = (struct berth_prober_listener){ .addr = owner->addr,
-									   .inode = owner->inode };
-			berth_addr_set_port(&listeners[count++].addr, ports->steer[i].given);
-		}
-		/* Without steering there is no duplicate, and no address but the usual ones. */
-		for (size_t j = 0;
-		     j < port->user_size && !port->lease.owner_size && count < LISTENERS_MAX; j++)
-			if (port->users[j].inode && port->users[j].listening)
-				listeners[count++] = (struct berth_prober_listener){
-					.addr = berth_addr_any(AF_INET, ports->steer[i].given),
-					.inode = port->users[j].inode,
-				};
+		count = port->lease.owner_size ? list_owners(worker, port, number, listeners)
+					       : list_users(worker, port, number, listeners);
+		*ret_lease = &port->lease;
+		for (size_t j = 0; j < count; j++)
+			if (!listeners[j].other)
+				return count;
 	}
-	return count;
+	return 0;
 }
 
 static void take_result(struct berth_unit_check *check, bool ok, const char *why)
@@ -204,9 +247,36 @@ static void take_result(struct berth_unit_check *check, bool ok, const char *why
 	}
 }
 
-static void on_result(struct berth_prober *prober, bool ok, const char *why, void *arg)
+static void skip(struct berth_unit_check *check, const char *why)
 {
-	take_result(arg, ok, why);
+	berth_unit_verbose(check->worker->unit, "%s probe of %s (worker %u) does not count: %s",
+			   check->live ? "liveness" : "readiness", check->worker->unit->name,
+			   check->worker->number, why);
+	berth_probe_skip(&check->probe, berth_time_mono_ns());
+}
+
+static void on_result(struct berth_prober *prober, enum berth_prober_outcome outcome,
+		      const char *why, void *arg)
+{
+	if (outcome == BERTH_PROBER_UNCLEAR)
+		skip(arg, why);
+	else
+		take_result(arg, outcome == BERTH_PROBER_OK, why);
+}
+
+/*
+ * Whose answer it is can't be told: no ground to end a worker. But one that could never be ready, as
+ * nobody can ask it, would be worse than one that another has vouched for.
+ */
+static int ask_any(struct berth_unit_check *check, struct berth_prober_spec *spec,
+		   struct berth_prober_listener *listeners, int64_t now_ns)
+{
+	if (check->live)
+		return BERTH_PROBER_E_OTHERS;
+	for (size_t i = 0; i < spec->count; i++)
+		listeners[i].other = false;
+	return berth_prober_start(&check->prober, &check->worker->unit->supervisor->loop, spec,
+				  now_ns, on_result, check);
 }
 
 static void ask(struct berth_unit_check *check, int64_t now_ns)
@@ -219,14 +289,20 @@ static void ask(struct berth_unit_check *check, int64_t now_ns)
 		.listeners = listeners,
 		.timeout_ms = job->probe.timeout_ms,
 	};
+	int r;
 
 	berth_probe_start(&check->probe, now_ns);
-	spec.count = list_listeners(worker, listeners);
-	if (!spec.count)
+	spec.count = list_listeners(worker, listeners, &spec.lease);
+	if (!spec.count) {
 		take_result(check, false, "it does not listen");
-	else if (berth_prober_start(&check->prober, &worker->unit->supervisor->loop, &spec, now_ns,
-				    on_result, check) < 0)
-		berth_probe_skip(&check->probe, now_ns);
+		return;
+	}
+	r = berth_prober_start(&check->prober, &worker->unit->supervisor->loop, &spec, now_ns,
+			       on_result, check);
+	if (r == BERTH_PROBER_E_OTHERS)
+		r = ask_any(check, &spec, listeners, now_ns);
+	if (r)
+		skip(check, r < 0 ? strerror(-r) : "another worker could answer");
 }
 
 int64_t berth_unit_checks_deadline_ns(const struct berth_worker *worker)

@@ -50,21 +50,24 @@ static int await(int fd, int timeout_ms, struct berth_err *err)
 	return 0;
 }
 
-int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
-		      json_t **ret_answer, struct berth_err *err)
+int berth_control_send(int fd, const json_t *request, int pass_fd, struct berth_err *err)
 {
 	BERTH_AUTO_FREE char *text = berth_json_line(request);
+	int r = text ? berth_uds_send(fd, text, strlen(text), pass_fd) : -ENOMEM;
+
+	return r < 0 ? berth_err_errno(err, r, "cannot ask the supervisor") : 0;
+}
+
+int berth_control_receive(int fd, int timeout_ms, json_t **ret_answer, struct berth_err *err)
+{
 	BERTH_AUTO_FREE char *answer = malloc(BERTH_CONTROL_MAX);
 	BERTH_AUTO_JSON json_t *parsed = NULL;
 	const json_t *error;
 	ssize_t n;
 	int r;
 
-	if (!text || !answer)
+	if (!answer)
 		return berth_err_errno(err, -ENOMEM, "cannot ask the supervisor");
-	r = berth_uds_send(fd, text, strlen(text), pass_fd);
-	if (r < 0)
-		return berth_err_errno(err, r, "cannot ask the supervisor");
 	r = await(fd, timeout_ms, err);
 	if (r < 0)
 		return r;
@@ -92,4 +95,12 @@ int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms
 	}
 	*ret_answer = BERTH_STEAL(parsed);
 	return 0;
+}
+
+int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
+		      json_t **ret_answer, struct berth_err *err)
+{
+	int r = berth_control_send(fd, request, pass_fd, err);
+
+	return r < 0 ? r : berth_control_receive(fd, timeout_ms, ret_answer, err);
 }

@@ -33,9 +33,16 @@ enum {
 BERTH_MUST_USE int berth_control_connect(const char *name);
 
 /*
- * Send @request (borrowed) with @pass_fd (-1: none) and wait for the answer, at most @timeout_ms
- * (-1: for ever). 0 with *ret_answer (new reference, "ok" was true); -errno with @err: as the other
- * side said, TIMEOUT, or that it has gone (-ECONNRESET).
+ * Send @request (borrowed) with @pass_fd (-1: none). 0 or -errno with @err: nobody has got it.
  */
+BERTH_MUST_USE int berth_control_send(int fd, const json_t *request, int pass_fd,
+				      struct berth_err *err);
+/*
+ * Wait for the answer, at most @timeout_ms (-1: for ever). 0 with *ret_answer (new reference, "ok"
+ * was true); -errno with @err: as the other side said, TIMEOUT, or that it has gone (-ECONNRESET).
+ */
+BERTH_MUST_USE int berth_control_receive(int fd, int timeout_ms, json_t **ret_answer,
+					 struct berth_err *err);
+/* Both. */
 BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
 				     json_t **ret_answer, struct berth_err *err);

@@ -13,6 +13,7 @@
 #include "app/registry.h"
 #include "base/str.h"
 #include "os/procfs.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 #include "os/statefile.h"
 #include "os/uds.h"
@@ -46,7 +47,7 @@ static int find_own_listener(bool *ret_seen, bool *ret_found)
 	struct berth_addr addr = berth_addr_loopback(AF_INET, 0);
 	BERTH_AUTO_FD int fd = berth_sock_new(AF_INET, SOCK_STREAM, 0);
 	struct berth_sockdiag_query query = { AF_INET, IPPROTO_TCP, BERTH_SOCKDIAG_LISTEN, 0, 0 };
-	struct berth_proc_socket socket;
+	struct berth_procsock socket;
 	struct sought sought = { 0 };
 	pid_t self = getpid();
 	size_t count = 0;
@@ -65,7 +66,7 @@ static int find_own_listener(bool *ret_seen, bool *ret_found)
 	r = berth_sockdiag_each(&query, compare_entry, &sought);
 	if (r < 0)
 		return r;
-	r = berth_procfs_find_sockets(&sought.inode, 1, &self, 1, &socket, 1, &count, NULL);
+	r = berth_procsock_find(&sought.inode, 1, &self, 1, &socket, 1, &count, NULL);
 	if (r < 0)
 		return r;
 	*ret_seen = sought.seen;

@@ -24,6 +24,7 @@
 #include "app/stop.h"
 #include "base/time.h"
 #include "os/child.h"
+#include "os/procsock.h"
 
 enum {
 	TICK_MS = 20,
@@ -93,7 +94,7 @@ static bool still_holds(const struct berth_free *all, const struct target *targe
 	const struct berth_free_plan *plan = &all->plan;
 	BERTH_AUTO_FREE uint64_t *inodes = calloc(plan->link_count + 1, sizeof(*inodes));
 	pid_t pid = all->procs[target->proc].id.pid;
-	struct berth_proc_socket found;
+	struct berth_procsock found;
 	size_t inode_count = 0, count = 0, unreadable = 0;
 
 	if (!inodes)
@@ -103,14 +104,13 @@ static bool still_holds(const struct berth_free *all, const struct target *targe
 
 		if (plan->links[i].proc != target->proc)
 			continue;
-		if (berth_procfs_socket_inode(pid, fd_of(&all->look, inode, pid), &now) == 0 &&
+		if (berth_procsock_inode(pid, fd_of(&all->look, inode, pid), &now) == 0 &&
 		    now == inode)
 			return true;
 		inodes[inode_count++] = inode;
 	}
 	/* It may have another number by now. */
-	if (berth_procfs_find_sockets(inodes, inode_count, &pid, 1, &found, 1, &count,
-				      &unreadable) < 0)
+	if (berth_procsock_find(inodes, inode_count, &pid, 1, &found, 1, &count, &unreadable) < 0)
 		return true;
 	return count || unreadable;
 }

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/holders-join.h"
 
 static const char *const how_names[] = {
 #define X(id, name) name,
@@ -94,7 +93,7 @@ bool berth_free_plan_is_in_container(const struct berth_free_scene *scene,
 {
 	const char *container = proc->place.container;
 
-	return berth_holders_is_proxy(proc->comm) ||
+	return berth_place_is_proxy(proc->comm) ||
 	       (*container && strcmp(container, scene->container) != 0);
 }
 

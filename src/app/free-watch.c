@@ -119,7 +119,7 @@ static bool is_unit(const struct berth_free *all, const struct berth_place *plac
 static void find_starter(const struct berth_free *all, const struct berth_holders_process *known,
 			 uint16_t port, struct successor *successor)
 {
-	const json_t *record = berth_holders_record(&all->known, known, port);
+	const json_t *record = berth_holders_process_record(&all->known, known, port);
 	const json_t *parent = json_array_get(json_object_get(known->document, "parents"), 0);
 	pid_t pid = (pid_t)berth_json_int(parent, "pid", 0);
 	BERTH_AUTO_FREE char *cgroup = NULL;

@@ -138,7 +138,7 @@ static int load_services(struct berth_free *all)
 static size_t service_of(const struct berth_free *all, const struct berth_holders_process *known,
 			 uint16_t port)
 {
-	const json_t *wanted = berth_holders_record(&all->known, known, port);
+	const json_t *wanted = berth_holders_process_record(&all->known, known, port);
 	const json_t *record;
 	size_t i;
 

@@ -338,8 +338,8 @@ static void add_fix(const struct berth_holders_sources *sources, json_t *documen
 	json_object_set_new(document, "fix_needs", fix && root ? json_string("root") : json_null());
 }
 
-void berth_holders_advise(const struct berth_holders_sources *sources,
-			  const struct berth_verdict *verdict, json_t *port)
+void berth_holders_advice_give(const struct berth_holders_sources *sources,
+			       const struct berth_verdict *verdict, json_t *port)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str hint = { 0 };
 	const char *text;

@@ -9,5 +9,5 @@
  * Set "hint" (why, in words; null: nothing to add), "fix" (the command that would free it, as an
  * argv; null) and "fix_needs" ("root", null) of @port, whose other members are there.
  */
-void berth_holders_advise(const struct berth_holders_sources *sources,
-			  const struct berth_verdict *verdict, json_t *port);
+void berth_holders_advice_give(const struct berth_holders_sources *sources,
+			       const struct berth_verdict *verdict, json_t *port);

@@ -28,20 +28,6 @@ enum {
 /* Where ip-netns(8) keeps the names. */
 static const char netns_folder[] = "/run/netns";
 
-bool berth_holders_is_proxy(const char *process)
-{
-	static const char *const proxies[] = {
-		"docker-proxy", "conmon",     "rootlessport", "rootlessport-ch",
-		"slirp4netns",	"pasta",      "pasta.avx2",   "passt",
-		"kubelet",	"kube-proxy", "nerdctl",      "rootlesskit",
-	};
-
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(proxies); i++)
-		if (strcmp(process, proxies[i]) == 0)
-			return true;
-	return false;
-}
-
 /* ---- sockets ---- */
 
 /* The first socket at @port or above: they are sorted by port. */
@@ -60,14 +46,14 @@ static size_t first_of(const struct berth_look *look, uint16_t port)
 	return lo;
 }
 
-bool berth_holders_has_any(const struct berth_look *look, uint16_t port, int protocol)
+bool berth_holders_join_has_any(const struct berth_look *look, uint16_t port, int protocol)
 {
 	size_t count;
 
 	return berth_look_sockets_of(look, port, protocol, &count) && count;
 }
 
-uint16_t berth_holders_next(const struct berth_look *look, uint16_t port)
+uint16_t berth_holders_join_next(const struct berth_look *look, uint16_t port)
 {
 	size_t at = first_of(look, port);
 
@@ -174,7 +160,7 @@ static const struct berth_engine_container *find_monitored(const struct berth_en
 	return NULL;
 }
 
-void berth_holders_name_container(const struct berth_engine *engine, uint16_t port, int protocol,
+void berth_holders_join_container(const struct berth_engine *engine, uint16_t port, int protocol,
 				  json_t *holder)
 {
 	const json_t *known = json_object_get(holder, "container");
@@ -183,9 +169,9 @@ void berth_holders_name_container(const struct berth_engine *engine, uint16_t po
 
 	if (*id)
 		container = berth_engine_find(engine, id);
-	else if (berth_holders_is_proxy(berth_json_string(holder, "process", "")))
+	else if (berth_place_is_proxy(berth_json_string(holder, "process", "")))
 		container = find_monitored(engine, (pid_t)berth_json_int(holder, "pid", 0));
-	if (!container && !*id && berth_holders_is_proxy(berth_json_string(holder, "process", "")))
+	if (!container && !*id && berth_place_is_proxy(berth_json_string(holder, "process", "")))
 		container = berth_engine_find_port(engine, port, protocol);
 	if (container)
 		name_container(container, holder);
@@ -289,16 +275,17 @@ static void add_hidden(const struct berth_holders_sources *sources,
 	/* To somebody who sees all, it is the kernel's own: of NFS, of WireGuard ... */
 	json_object_set_new(holder, "pid_visible", json_boolean(sees_all(sources)));
 	json_object_set_new(holder, "uid", json_integer(socket->uid));
-	json_object_set_new(holder, "user", berth_holders_user(sources->processes, socket->uid));
-	berth_holders_place(sources->processes, socket->cgroup_id, holder);
+	json_object_set_new(holder, "user",
+			    berth_holders_process_user(sources->processes, socket->uid));
+	berth_holders_process_place(sources->processes, socket->cgroup_id, holder);
 }
 
 static void add_owner(const struct berth_holders_sources *sources,
 		      const struct berth_look_socket *socket,
 		      const struct berth_holders_process *owner, json_t *holder)
 {
-	const json_t *record =
-		berth_holders_record(sources->processes, owner, berth_addr_port(&socket->local));
+	const json_t *record = berth_holders_process_record(sources->processes, owner,
+							    berth_addr_port(&socket->local));
 
 	json_object_update(holder, owner->document);
 	add_shared(sources, socket->inode, owner, holder);
@@ -335,7 +322,7 @@ static json_t *socket_holder(const struct berth_holders_sources *sources,
 	else if (socket->inode)
 		add_hidden(sources, socket, holder);
 	if (sources->engine)
-		berth_holders_name_container(sources->engine, berth_addr_port(&socket->local),
+		berth_holders_join_container(sources->engine, berth_addr_port(&socket->local),
 					     socket->protocol, holder);
 	add_socket_unit(sources, socket, holder);
 	json_object_set_new(holder, "netns", netns_of(socket, holder));
@@ -376,7 +363,7 @@ static void add_led(const struct berth_holders_sources *sources, uint16_t port, 
 	const struct berth_nat_rule *rule = NULL;
 	json_t *holder;
 
-	if (berth_holders_has_any(sources->look, port, protocol))
+	if (berth_holders_join_has_any(sources->look, port, protocol))
 		return;
 	if (sources->nat)
 		rule = berth_nat_find(sources->nat, port, protocol);
@@ -474,7 +461,7 @@ json_t *berth_holders_join(const struct berth_holders_sources *sources, uint16_t
 			     "refused", refused_of(&verdict), "answers", answers_of(&verdict),
 			     "holders", holders, "more", (json_int_t)more);
 	if (document)
-		berth_holders_advise(sources, &verdict, document);
+		berth_holders_advice_give(sources, &verdict, document);
 	if (ret_gone)
 		*ret_gone |= gone;
 	return document;

@@ -32,14 +32,12 @@ json_t *berth_holders_join(const struct berth_holders_sources *sources, uint16_t
 			   bool *ret_gone);
 
 /* Does any socket of our own network namespace have that port? */
-bool berth_holders_has_any(const struct berth_look *look, uint16_t port, int protocol);
+bool berth_holders_join_has_any(const struct berth_look *look, uint16_t port, int protocol);
 /* The next port, @port or above, that a socket of any namespace has; 0: none. */
-uint16_t berth_holders_next(const struct berth_look *look, uint16_t port);
+uint16_t berth_holders_join_next(const struct berth_look *look, uint16_t port);
 /*
  * Set "container" of @holder, a document with "pid", "process" and "container", to what @engine
  * knows of it: of its id, or of what publishes @port where the process is a proxy.
  */
-void berth_holders_name_container(const struct berth_engine *engine, uint16_t port, int protocol,
+void berth_holders_join_container(const struct berth_engine *engine, uint16_t port, int protocol,
 				  json_t *holder);
-/* A process that holds ports for a container: docker-proxy, conmon ... */
-bool berth_holders_is_proxy(const char *process);

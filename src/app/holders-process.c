@@ -103,7 +103,7 @@ void berth_holders_processes_deinit(struct berth_holders_processes *processes)
 
 /* ---- users ---- */
 
-json_t *berth_holders_user(struct berth_holders_processes *processes, uid_t uid)
+json_t *berth_holders_process_user(struct berth_holders_processes *processes, uid_t uid)
 {
 	struct passwd passwd, *found = NULL;
 	char key[16], buf[PASSWD_MAX];
@@ -163,7 +163,7 @@ static bool find_above(const struct berth_holders_processes *processes, const ch
 	}
 }
 
-json_t *berth_holders_project(struct berth_holders_processes *processes, const char *cwd)
+json_t *berth_holders_process_project(struct berth_holders_processes *processes, const char *cwd)
 {
 	json_t *project = json_object_get(processes->roots, cwd);
 	char root[PATH_MAX];
@@ -205,7 +205,7 @@ static void add_folder(struct berth_holders_processes *processes, pid_t pid, jso
 	ours = is_our_folder(pid, cwd);
 	json_object_set_new(document, "cwd", berth_json_text_or_null(cwd));
 	json_object_set_new(document, "project",
-			    ours ? berth_holders_project(processes, cwd) : json_null());
+			    ours ? berth_holders_process_project(processes, cwd) : json_null());
 }
 
 /* ---- control groups ---- */
@@ -222,8 +222,8 @@ static void set_place(const struct berth_place *place, json_t *document)
 	json_object_set_new(document, "container", container);
 }
 
-void berth_holders_place(struct berth_holders_processes *processes, uint64_t cgroup_id,
-			 json_t *holder)
+void berth_holders_process_place(struct berth_holders_processes *processes, uint64_t cgroup_id,
+				 json_t *holder)
 {
 	struct berth_place place = { 0 };
 	char path[PATH_MAX], key[24];
@@ -303,7 +303,7 @@ static void add_parents(struct berth_holders_processes *processes,
 
 /* ---- one process ---- */
 
-json_t *berth_holders_command(const char *text, size_t len)
+json_t *berth_holders_process_command(const char *text, size_t len)
 {
 	json_t *command = json_array();
 
@@ -319,7 +319,7 @@ static json_t *command_of(struct berth_holders_processes *processes, pid_t pid)
 
 	if (berth_procfs_cmdline(pid, processes->scratch, COMMAND_MAX, &len) < 0)
 		return json_array();
-	return berth_holders_command(processes->scratch, len);
+	return berth_holders_process_command(processes->scratch, len);
 }
 
 static struct berth_holders_process *describe(struct berth_holders_processes *processes,
@@ -340,7 +340,8 @@ static struct berth_holders_process *describe(struct berth_holders_processes *pr
 	json_object_set_new(process->document, "pid", json_integer(id->pid));
 	json_object_set_new(process->document, "process", berth_json_text(stat.comm));
 	json_object_set_new(process->document, "command", command_of(processes, id->pid));
-	json_object_set_new(process->document, "user", berth_holders_user(processes, status.uid));
+	json_object_set_new(process->document, "user",
+			    berth_holders_process_user(processes, status.uid));
 	json_object_set_new(process->document, "uid", json_integer(status.uid));
 	json_object_set_new(process->document, "started_at",
 			    berth_json_time(berth_procfs_start_ms(id->start_ticks)));
@@ -409,8 +410,9 @@ static bool has_port(const json_t *record, uint16_t port)
 	return false;
 }
 
-const json_t *berth_holders_record(const struct berth_holders_processes *processes,
-				   const struct berth_holders_process *process, uint16_t port)
+const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
+					   const struct berth_holders_process *process,
+					   uint16_t port)
 {
 	const json_t *records = NULL, *record;
 	size_t i;

@@ -46,23 +46,24 @@ const struct berth_holders_process *berth_holders_process_find(
 	struct berth_holders_processes *processes, const struct berth_proc_id *id);
 
 /* {"root","kind"} of the project that the folder @cwd of ours lies in, null: none. New reference. */
-json_t *berth_holders_project(struct berth_holders_processes *processes, const char *cwd);
+json_t *berth_holders_process_project(struct berth_holders_processes *processes, const char *cwd);
 /* A command line of /proc (NUL-separated, NUL-terminated) as an array. New reference. */
-json_t *berth_holders_command(const char *text, size_t len);
+json_t *berth_holders_process_command(const char *text, size_t len);
 
 /* The name of @uid, null where it has none. New reference. */
-json_t *berth_holders_user(struct berth_holders_processes *processes, uid_t uid);
+json_t *berth_holders_process_user(struct berth_holders_processes *processes, uid_t uid);
 
 /*
  * The "unit" and "container" members of @holder by the id of a control group, for a process that
  * can't be seen.
  */
-void berth_holders_place(struct berth_holders_processes *processes, uint64_t cgroup_id,
-			 json_t *holder);
+void berth_holders_process_place(struct berth_holders_processes *processes, uint64_t cgroup_id,
+				 json_t *holder);
 
 /*
  * The record of berth that a process belongs to, with @port if its supervisor has several; NULL:
  * none. Borrowed.
  */
-const json_t *berth_holders_record(const struct berth_holders_processes *processes,
-				   const struct berth_holders_process *process, uint16_t port);
+const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
+					   const struct berth_holders_process *process,
+					   uint16_t port);

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 
 #include "app/holders-join.h"
+#include "look/place.h"
 #include "os/statefile.h"
 #include "os/tree.h"
 
@@ -206,7 +207,7 @@ static bool works_for_container(struct search *search, const struct berth_look_h
 		berth_holders_process_find(&search->processes, &holder->proc);
 
 	return process &&
-	       (berth_holders_is_proxy(berth_json_string(process->document, "process", "")) ||
+	       (berth_place_is_proxy(berth_json_string(process->document, "process", "")) ||
 		json_is_object(json_object_get(process->document, "container")));
 }
 
@@ -218,9 +219,9 @@ static bool asks_for_nobodys(const struct search *search)
 
 		if (!is_single(range))
 			continue;
-		if (!berth_holders_has_any(&search->look, range->lo, IPPROTO_TCP) ||
+		if (!berth_holders_join_has_any(&search->look, range->lo, IPPROTO_TCP) ||
 		    (search->query->udp &&
-		     !berth_holders_has_any(&search->look, range->lo, IPPROTO_UDP)))
+		     !berth_holders_join_has_any(&search->look, range->lo, IPPROTO_UDP)))
 			return true;
 	}
 	return false;
@@ -285,7 +286,7 @@ static int answer_range(struct search *search, size_t index, json_t *ports, bool
 
 	for (unsigned int port = range->lo; r == 0 && port <= range->hi; port++) {
 		if (!always) {
-			port = berth_holders_next(&search->look, (uint16_t)port);
+			port = berth_holders_join_next(&search->look, (uint16_t)port);
 			if (!port || port > range->hi)
 				return 0;
 		}

@@ -65,6 +65,13 @@ void berth_unit_keep(struct berth_unit *unit, size_t index, uint64_t inode, int6
 		return;
 	}
 	berth_lease_keep(lease, owner);
+	if (!owner->kept) {
+		berth_unit_reclaim(unit, index, inode);
+		return;
+	}
+	/* Clients that others of a group can serve at once need not wait here. */
+	if (owner->grouped)
+		(void)!berth_lease_avoid(lease, owner, true);
 	unit->kept = BERTH_UNIT_KEPT_WAITING;
 	unit->kept_why = NULL;
 	if (until > unit->keep_until_ns)
@@ -167,6 +174,8 @@ int berth_unit_hand_over(struct berth_unit *unit, struct berth_view *view,
 	}
 	*ret_inode = owner->inode;
 	berth_lease_unkeep(lease, owner);
+	if (owner->grouped)
+		(void)!berth_lease_avoid(lease, owner, false);
 	unit->kept = BERTH_UNIT_KEPT_HANDED_OVER;
 	unit->kept_why = NULL;
 	if (!has_kept(unit))

@@ -462,17 +462,6 @@ void berth_log_finish_stream(struct berth_log_stream *stream)
 		release(stream);
 }
 
-void berth_log_finish(struct berth_log *log, unsigned int worker)
-{
-	struct berth_log_stream *next;
-
-	for (struct berth_log_stream *stream = log->streams; stream; stream = next) {
-		next = stream->next;
-		if (stream->worker == worker)
-			berth_log_finish_stream(stream);
-	}
-}
-
 /* The last words for a reader that is slow but there. */
 static void wait_for_reader(struct berth_log_stream *stream)
 {

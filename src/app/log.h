@@ -59,10 +59,8 @@ BERTH_MUST_USE int berth_log_add(struct berth_log *log, unsigned int worker, boo
 
 /*
  * The worker's tree is gone: take what is left in its pipes without waiting, the last line without
- * a newline too, and let go of them. By number (all streams of that worker), or one by one, for
- * two generations of a worker beside each other. A @stream of NULL is none.
+ * a newline too, and let go of them. A @stream of NULL is none.
  */
-void berth_log_finish(struct berth_log *log, unsigned int worker);
 void berth_log_finish_stream(struct berth_log_stream *stream);
 
 /*

@@ -17,6 +17,7 @@
 #include "app/holders-process.h"
 #include "look/engine.h"
 #include "look/look.h"
+#include "look/place.h"
 #include "os/brief.h"
 
 enum {
@@ -203,8 +204,9 @@ static json_t *brief_of(struct machine *machine, pid_t pid)
 		return machine->documents[at];
 	document = machine->documents[at] = json_object();
 	if (brief->command)
-		json_object_set_new(document, "command",
-				    berth_holders_command(brief->command, brief->command_len));
+		json_object_set_new(
+			document, "command",
+			berth_holders_process_command(brief->command, brief->command_len));
 	/* A zombie whose threads go on has no command line, but a name. */
 	else if (berth_procfs_stat(pid, &stat) == 0)
 		json_object_set_new(document, "process", berth_json_text(stat.comm));
@@ -212,7 +214,7 @@ static json_t *brief_of(struct machine *machine, pid_t pid)
 		json_object_set_new(document, "cwd", berth_json_text(brief->cwd));
 	if (brief->cwd && !brief->foreign)
 		json_object_set_new(document, "project",
-				    berth_holders_project(&machine->processes, brief->cwd));
+				    berth_holders_process_project(&machine->processes, brief->cwd));
 	return document;
 }
 
@@ -224,7 +226,7 @@ static json_t *place_of(struct machine *machine, uint64_t cgroup_id)
 	json_decref(machine->place);
 	machine->place = json_object();
 	machine->place_id = cgroup_id;
-	berth_holders_place(&machine->processes, cgroup_id, machine->place);
+	berth_holders_process_place(&machine->processes, cgroup_id, machine->place);
 	return machine->place;
 }
 
@@ -236,8 +238,8 @@ static void add_process(struct machine *machine, const struct berth_look_socket 
 
 	if (holder && (record || machine->query->whole))
 		process = berth_holders_process_find(&machine->processes, &holder->proc);
-	record = process ? berth_holders_record(&machine->processes, process,
-						berth_addr_port(&socket->local))
+	record = process ? berth_holders_process_record(&machine->processes, process,
+							berth_addr_port(&socket->local))
 			 : NULL;
 	/* Brief rows lack what would be null. */
 	if (machine->query->whole || record)
@@ -254,7 +256,7 @@ static json_t *user_of(struct machine *machine, uid_t uid)
 {
 	if (!machine->user || machine->uid != uid) {
 		json_decref(machine->user);
-		machine->user = berth_holders_user(&machine->processes, uid);
+		machine->user = berth_holders_process_user(&machine->processes, uid);
 		machine->uid = uid;
 	}
 	return machine->user;
@@ -358,7 +360,7 @@ static bool is_contained(json_t *row)
 	if (json_is_object(json_object_get(row, "container")))
 		return true;
 	name = berth_json_string(row, "process", slash ? slash + 1 : command);
-	if (!name || !berth_holders_is_proxy(name))
+	if (!name || !berth_place_is_proxy(name))
 		return false;
 	json_object_set_new(row, "process", berth_json_text(name));
 	return true;
@@ -380,7 +382,7 @@ static void name_containers(struct machine *machine)
 		if (!asked && berth_engine_load(ENGINE_MS, &engine) < 0)
 			return;
 		asked = true;
-		berth_holders_name_container(&engine, (uint16_t)berth_json_int(row, "port", 0),
+		berth_holders_join_container(&engine, (uint16_t)berth_json_int(row, "port", 0),
 					     udp ? IPPROTO_UDP : IPPROTO_TCP, row);
 	}
 	if (asked)

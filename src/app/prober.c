@@ -6,12 +6,10 @@
  * asks for a status line over plain HTTP/1.1 and nothing more, which needs no HTTP library (one that
  * never blocks would weigh more than the supervisor). No TLS; redirects are success, not followed.
  *
- * Whose answer is it? Others can stand on the same number: on another address, on one interface,
- * in the same SO_REUSEPORT group. So the listening sockets which could have answered are asked of
- * the kernel, before the connection and once it stands, and all of them must be the service's own. A
- * foreign one would have to come after the first look and be gone before the second. "Could have
- * answered" follows the kernel's lookup (inet_lookup_listener()): one on the very address before
- * one on all addresses.
+ * Of several workers only the one that is asked shall answer. Those with a socket each are a group,
+ * and the kernel would choose: so our end gets its number first, the lease leads that to the worker,
+ * and the connection follows (berth_lease_lead()). If it can't be led, or others have come since the
+ * first look, the outcome is unclear.
  *
  * And it never leaves this machine: our end is bound to the address that we connect to, which only
  * an own address allows. (A service can listen on a foreign one by IP_FREEBIND.)
@@ -32,12 +30,10 @@
 #include <sys/epoll.h>
 
 #include "base/str.h"
-#include "os/sockdiag.h"
 
 enum {
 	ANSWER_MAX = 4096, /* of it the status line is looked for in this */
 	LINGER_MAX = 1 << 20, /* bytes of a body that are thrown away before we close after all */
-	WHY_SIZE = 192,
 };
 
 enum phase {
@@ -53,22 +49,39 @@ struct berth_prober_call {
 	struct berth_loop_source source;
 	int fd; /* owned */
 	enum phase phase;
-	void (*fn)(struct berth_prober *prober, bool ok, const char *why, void *arg);
+	void (*fn)(struct berth_prober *prober, enum berth_prober_outcome outcome, const char *why,
+		   void *arg);
 	void *arg;
 	int64_t timeout_ms;
 	struct berth_addr target;
-	char early[WHY_SIZE]; /* why it came to nothing before it began; "" else */
+	struct berth_lease *lease; /* borrowed; NULL: none */
+	uint64_t led_to; /* inode; 0: it is not led */
+	uint16_t source_port; /* led */
+	char early[BERTH_PROBER_WHY_SIZE]; /* why it came to nothing before it began; "" else */
 	char *request; /* owned; NULL: tcp */
 	size_t request_len, sent;
 	size_t lingered;
 	size_t answer_len;
 	char answer[ANSWER_MAX];
 	size_t count;
-	uint64_t inodes[]; /* the service's own */
+	struct berth_prober_listener listeners[]; /* a copy */
 };
+
+/* The worker may be gone by now, and the lead with it. */
+static void end_lead(struct berth_prober_call *call)
+{
+	struct berth_lease_owner *owner = NULL;
+
+	if (call->led_to)
+		owner = berth_lease_find_owner(call->lease, call->led_to);
+	if (owner)
+		berth_lease_unlead(call->lease, owner, call->source_port);
+	call->led_to = 0;
+}
 
 static void free_call(struct berth_prober_call *call)
 {
+	end_lead(call);
 	call->prober->call = NULL;
 	berth_loop_remove(call->loop, &call->source);
 	berth_fd_close(&call->fd);
@@ -83,122 +96,31 @@ void berth_prober_cancel(struct berth_prober *prober)
 }
 
 /* The end of it, whose owner may be gone when this returns. */
-static void tell(struct berth_prober_call *call, bool ok, const char *why, bool linger)
+static void tell(struct berth_prober_call *call, enum berth_prober_outcome outcome, const char *why,
+		 bool linger)
 {
-	void (*fn)(struct berth_prober * prober, bool ok, const char *why, void *arg) = call->fn;
+	void (*fn)(struct berth_prober * prober, enum berth_prober_outcome outcome, const char *why,
+		   void *arg) = call->fn;
 	struct berth_prober *prober = call->prober;
 	void *arg = call->arg;
 
+	end_lead(call);
 	if (!linger || berth_loop_change(call->loop, &call->source, EPOLLIN) < 0)
 		free_call(call);
 	else
 		call->phase = LINGERING;
-	fn(prober, ok, why, arg);
+	fn(prober, outcome, why, arg);
 }
 
 static void BERTH_PRINTF(2, 3) fail(struct berth_prober_call *call, const char *fmt, ...)
 {
-	char why[WHY_SIZE];
+	char why[BERTH_PROBER_WHY_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	tell(call, false, why, false);
-}
-
-/* ::ffff:127.0.0.1 is 127.0.0.1: the same socket gets what is sent there. */
-static struct berth_addr unmapped(const struct berth_addr *addr)
-{
-	struct berth_addr v4;
-
-	if (!berth_addr_is_v4mapped(addr))
-		return *addr;
-	v4 = berth_addr_any(AF_INET, berth_addr_port(addr));
-	memcpy(&v4.in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
-	return v4;
-}
-
-/*
- * Address alone, whatever the scope: taking one for the same too often only makes us the more
- * careful.
- */
-static bool is_same_host(const struct berth_addr *local, const struct berth_addr *target)
-{
-	struct berth_addr v4;
-
-	if (target->sa.sa_family == AF_INET6)
-		return IN6_ARE_ADDR_EQUAL(&local->in6.sin6_addr, &target->in6.sin6_addr);
-	v4 = unmapped(local);
-	return v4.sa.sa_family == AF_INET && v4.in.sin_addr.s_addr == target->in.sin_addr.s_addr;
-}
-
-/*
- * How far in front @entry stands for connections to @target; 0: it gets none of them. Whether it is
- * bound to an interface is not asked: such a one could be in front of ours.
- */
-static unsigned int rank_of(const struct berth_sockdiag_entry *entry,
-			    const struct berth_addr *target)
-{
-	const struct berth_addr *local = &entry->local;
-	bool v6 = local->sa.sa_family == AF_INET6;
-
-	if (target->sa.sa_family == AF_INET6 && (!v6 || berth_addr_is_v4mapped(local)))
-		return 0;
-	if (is_same_host(local, target))
-		return 2;
-	if (!berth_addr_is_any(local))
-		return 0;
-	return target->sa.sa_family == AF_INET && v6 && entry->v6only ? 0 : 1;
-}
-
-struct look {
-	const struct berth_prober_call *call;
-	unsigned int rank; /* of those in front, who alone get connections */
-	bool own, foreign; /* among them */
-};
-
-static int on_listener(const struct berth_sockdiag_entry *entry, void *arg)
-{
-	struct look *look = arg;
-	const struct berth_prober_call *call = look->call;
-	unsigned int rank = rank_of(entry, &call->target);
-	bool own = false;
-
-	if (!rank || rank < look->rank)
-		return 0;
-	if (rank > look->rank)
-		*look = (struct look){ .call = call, .rank = rank };
-	for (size_t i = 0; i < call->count && !own; i++)
-		own = entry->inode == call->inodes[i];
-	look->own |= own;
-	look->foreign |= !own;
-	return 0;
-}
-
-/* Do connections to the target reach the service and nobody else? Else why not. */
-static bool is_own_answer(const struct berth_prober_call *call, char why[WHY_SIZE])
-{
-	uint16_t port = berth_addr_port(&call->target);
-	struct berth_sockdiag_query query = {
-		.family = call->target.sa.sa_family == AF_INET6 ? AF_INET6 : AF_UNSPEC,
-		.protocol = IPPROTO_TCP,
-		.states = BERTH_SOCKDIAG_LISTEN,
-		.port_lo = port,
-		.port_hi = port,
-	};
-	struct look look = { .call = call };
-	char where[BERTH_ADDR_STRLEN];
-	int r = berth_sockdiag_each(&query, on_listener, &look);
-
-	berth_addr_format(&call->target, where);
-	if (r < 0)
-		snprintf(why, WHY_SIZE, "cannot tell who listens on %s: %s", where, strerror(-r));
-	else if (look.foreign)
-		snprintf(why, WHY_SIZE, "another program answers on %s", where);
-	else if (!look.own)
-		snprintf(why, WHY_SIZE, "it does not listen on %s", where);
-	return r == 0 && look.own && !look.foreign;
+	tell(call, BERTH_PROBER_FAILED, why, false);
 }
 
 /* Redirects count: somebody is there who knows where to send us (as Kubernetes has it). */
@@ -273,9 +195,17 @@ int berth_prober_parse_status(const char *text, size_t len, unsigned int *ret_st
 	}
 }
 
+static enum berth_prober_outcome look(const struct berth_prober_call *call,
+				      char why[BERTH_PROBER_WHY_SIZE], uint64_t *ret_own)
+{
+	return berth_prober_look(&call->target, call->listeners, call->count, why, ret_own);
+}
+
 static void on_connected(struct berth_prober_call *call)
 {
-	char why[WHY_SIZE];
+	enum berth_prober_outcome outcome;
+	char why[BERTH_PROBER_WHY_SIZE];
+	uint64_t own;
 	int error;
 
 	if (call->early[0]) {
@@ -287,8 +217,13 @@ static void on_connected(struct berth_prober_call *call)
 		fail(call, "cannot connect: %s", strerror(error < 0 ? -error : error));
 		return;
 	}
-	if (!is_own_answer(call, why)) {
+	outcome = look(call, why, &own);
+	if (outcome == BERTH_PROBER_FAILED) {
 		fail(call, "%s", why);
+		return;
+	}
+	if (outcome == BERTH_PROBER_UNCLEAR && (!own || own != call->led_to)) {
+		tell(call, BERTH_PROBER_UNCLEAR, "another worker may have answered", false);
 		return;
 	}
 	if (call->request) {
@@ -296,7 +231,7 @@ static void on_connected(struct berth_prober_call *call)
 		return;
 	}
 	shutdown(call->fd, SHUT_WR);
-	tell(call, true, "connected", true);
+	tell(call, BERTH_PROBER_OK, "connected", true);
 }
 
 static void send_request(struct berth_prober_call *call)
@@ -323,7 +258,7 @@ static void send_request(struct berth_prober_call *call)
 static void take_answer(struct berth_prober_call *call)
 {
 	unsigned int status = 0;
-	char why[WHY_SIZE];
+	char why[BERTH_PROBER_WHY_SIZE];
 	ssize_t n;
 	int r;
 
@@ -348,7 +283,7 @@ static void take_answer(struct berth_prober_call *call)
 		return;
 	}
 	snprintf(why, sizeof(why), "HTTP %u", status);
-	tell(call, is_success(status), why, true);
+	tell(call, is_success(status) ? BERTH_PROBER_OK : BERTH_PROBER_FAILED, why, true);
 }
 
 static void throw_away(struct berth_prober_call *call)
@@ -390,7 +325,7 @@ static void on_event(struct berth_loop_source *source, uint32_t events)
 /* What reaches a socket that listens on @addr, if it is not the address itself. */
 static struct berth_addr reach(const struct berth_addr *addr)
 {
-	struct berth_addr v4 = unmapped(addr);
+	struct berth_addr v4 = berth_prober_unmapped(addr);
 
 	if (berth_addr_is_any(&v4))
 		return berth_addr_loopback(v4.sa.sa_family, berth_addr_port(&v4));
@@ -406,9 +341,9 @@ bool berth_prober_target(const struct berth_prober_listener *listeners, size_t c
 		struct berth_addr addr = reach(&listeners[i].addr);
 		struct berth_addr loopback =
 			berth_addr_loopback(addr.sa.sa_family, berth_addr_port(&addr));
-		unsigned int rank = 1;
+		unsigned int rank = listeners[i].other ? 0 : 1;
 
-		if (berth_addr_equal(&addr, &loopback))
+		if (rank && berth_addr_equal(&addr, &loopback))
 			rank = addr.sa.sa_family == AF_INET ? 3 : 2;
 		if (rank <= best)
 			continue;
@@ -437,33 +372,70 @@ static int make_request(struct berth_prober_call *call, const char *path)
 	return 0;
 }
 
-/*
- * 0: under way, or early says why it never will be; -errno: that is our affair, not the service's.
- */
-static int connect_to_target(struct berth_prober_call *call)
+/* Clients with the number of our end go to the worker's socket @own from now on. */
+static int lead(struct berth_prober_call *call, uint64_t own)
 {
-	const struct berth_addr *target = &call->target;
-	struct berth_addr own = *target;
-	char where[BERTH_ADDR_STRLEN];
+	struct berth_lease_owner *owner = NULL;
+	struct berth_addr source;
 	int r;
 
-	if (!is_own_answer(call, call->early))
-		return 0;
+	if (own && call->lease)
+		owner = berth_lease_find_owner(call->lease, own);
+	if (!owner)
+		return BERTH_PROBER_E_OTHERS;
+	r = berth_sock_name(call->fd, &source);
+	if (r < 0)
+		return r;
+	r = berth_lease_lead(call->lease, owner, berth_addr_port(&source));
+	if (r < 0)
+		return r == -ENOMEM ? r : BERTH_PROBER_E_OTHERS;
+	call->led_to = own;
+	call->source_port = berth_addr_port(&source);
+	return 0;
+}
+
+/* Our end gets an address of this machine. 0, or as of connect_to_target(). */
+static int bind_own_end(struct berth_prober_call *call, bool numbered)
+{
+	struct berth_addr own = call->target;
+	char where[BERTH_ADDR_STRLEN];
+	int r = 0;
+
 	/*
-	 * The number of our end is chosen by connect(): a bind() would keep it from everybody
-	 * else. On IPv6 it is the same option of the same level.
+	 * Where nobody needs to know the number, it is chosen by connect(): bind() would keep it
+	 * from everybody else. On IPv6 it is the same option of the same level.
 	 */
-	r = berth_sock_set(call->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	if (!numbered)
+		r = berth_sock_set(call->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	if (r < 0)
 		return r;
 	berth_addr_set_port(&own, 0);
 	r = berth_sock_bind(call->fd, &own);
-	if (r == -EADDRNOTAVAIL) {
-		snprintf(call->early, sizeof(call->early), "%s is no address of this machine",
-			 berth_addr_format_host(target, where));
+	if (r != -EADDRNOTAVAIL)
+		return r;
+	snprintf(call->early, sizeof(call->early), "%s is no address of this machine",
+		 berth_addr_format_host(&own, where));
+	return 0;
+}
+
+/*
+ * 0: under way, or early says why it never will be; E_OTHERS; -errno: that is our affair, not the
+ * service's.
+ */
+static int connect_to_target(struct berth_prober_call *call)
+{
+	const struct berth_addr *target = &call->target;
+	enum berth_prober_outcome outcome;
+	uint64_t own;
+	int r;
+
+	outcome = look(call, call->early, &own);
+	if (outcome == BERTH_PROBER_FAILED)
 		return 0;
-	}
-	if (r < 0)
+	r = bind_own_end(call, outcome == BERTH_PROBER_UNCLEAR);
+	if (r == 0 && !call->early[0] && outcome == BERTH_PROBER_UNCLEAR)
+		r = lead(call, own);
+	if (r || call->early[0])
 		return r;
 	if (connect(call->fd, &target->sa, target->len) == 0 || errno == EINPROGRESS)
 		return 0;
@@ -492,7 +464,7 @@ static int begin(struct berth_prober_call *call, const struct berth_prober_spec 
 				return r;
 		}
 		r = connect_to_target(call);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	return berth_loop_add(call->loop, &call->source, call->fd, EPOLLOUT, on_event);
@@ -500,7 +472,8 @@ static int begin(struct berth_prober_call *call, const struct berth_prober_spec 
 
 int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 		       const struct berth_prober_spec *spec, int64_t now_ns,
-		       void (*fn)(struct berth_prober *prober, bool ok, const char *why, void *arg),
+		       void (*fn)(struct berth_prober *prober, enum berth_prober_outcome outcome,
+				  const char *why, void *arg),
 		       void *arg)
 {
 	struct berth_prober_call *call;
@@ -509,7 +482,7 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 	berth_prober_cancel(prober);
 	if (spec->check->kind != BERTH_CHECK_TCP && spec->check->kind != BERTH_CHECK_HTTP)
 		return -EINVAL;
-	call = calloc(1, sizeof(*call) + spec->count * sizeof(call->inodes[0]));
+	call = calloc(1, sizeof(*call) + spec->count * sizeof(call->listeners[0]));
 	if (!call)
 		return -ENOMEM;
 	call->prober = prober;
@@ -519,10 +492,10 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 	call->arg = arg;
 	call->timeout_ms = spec->timeout_ms;
 	call->count = spec->count;
-	for (size_t i = 0; i < spec->count; i++)
-		call->inodes[i] = spec->listeners[i].inode;
+	call->lease = spec->lease;
+	memcpy(call->listeners, spec->listeners, spec->count * sizeof(call->listeners[0]));
 	r = begin(call, spec);
-	if (r < 0) {
+	if (r) {
 		free_call(call);
 		return r;
 	}

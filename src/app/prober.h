@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "os/loop.h"
 #include "os/sock.h"
+#include "port/lease.h"
 #include "service/check.h"
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 struct berth_prober_listener {
 	struct berth_addr addr; /* with the port */
 	uint64_t inode;
+	bool other; /* another worker's alone: what it answers is no answer of the one who is asked */
 };
 
 /* All of it is borrowed for the call of berth_prober_start() only. */
@@ -21,7 +23,20 @@ struct berth_prober_spec {
 	const struct berth_check *check; /* TCP or HTTP */
 	const struct berth_prober_listener *listeners; /* all that it has on this port */
 	size_t count;
+	struct berth_lease *lease; /* leads the probe past others in a group, and outlives it; NULL:
+				      nothing does */
 	int64_t timeout_ms;
+};
+
+enum berth_prober_outcome {
+	BERTH_PROBER_FAILED,
+	BERTH_PROBER_OK,
+	BERTH_PROBER_UNCLEAR, /* another worker may have answered */
+};
+
+/* Positive outcome of berth_prober_start(). */
+enum {
+	BERTH_PROBER_E_OTHERS = 1, /* another worker would answer, or might: nothing has begun */
 };
 
 struct berth_prober_call;
@@ -34,16 +49,17 @@ struct berth_prober {
 
 /*
  * Begin a probe; one that is under way is cancelled. @fn is called once, never from within this
- * call, unless it is cancelled before: @ok, and @why in one printable line ("HTTP 200", "connection
+ * call, unless it is cancelled before: @outcome, and @why in one printable line ("HTTP 200", "connection
  * refused"). It may start the prober again, cancel it, or free what it is embedded in. The
  * connection may live on a little after that, until the other side has closed it.
- * -errno: it could not be begun for a reason of our own (-EMFILE ...), @fn is not called; -EINVAL:
+ * E_OTHERS, @fn is not called; -errno: it could not be begun for a reason of our own (-EMFILE ...), @fn is not called; -EINVAL:
  * a check of another kind.
  */
 BERTH_MUST_USE int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 				      const struct berth_prober_spec *spec, int64_t now_ns,
-				      void (*fn)(struct berth_prober *prober, bool ok,
-						 const char *why, void *arg),
+				      void (*fn)(struct berth_prober *prober,
+						 enum berth_prober_outcome outcome, const char *why,
+						 void *arg),
 				      void *arg);
 
 /* Is a result still to come? */
@@ -58,7 +74,7 @@ void berth_prober_expire(struct berth_prober *prober, int64_t now_ns);
 void berth_prober_cancel(struct berth_prober *prober);
 
 /*
- * Where to connect: of all that the service listens on, 127.0.0.1 if that reaches it, else [::1],
+ * Where to connect: of all that it listens on itself, 127.0.0.1 if that reaches it, else [::1],
  * else the address itself. False: it listens nowhere.
  */
 bool berth_prober_target(const struct berth_prober_listener *listeners, size_t count,
@@ -70,3 +86,21 @@ bool berth_prober_target(const struct berth_prober_listener *listeners, size_t c
  */
 BERTH_MUST_USE int berth_prober_parse_status(const char *text, size_t len,
 					     unsigned int *ret_status);
+
+/* Between prober.c and prober-look.c; for nobody else. */
+
+enum {
+	BERTH_PROBER_WHY_SIZE = 192
+};
+
+/*
+ * Do connections to @target reach the one who is asked, and nobody else? FAILED: @why not. UNCLEAR:
+ * they may reach others of the service. *ret_own is its own socket among those that they may reach;
+ * 0: none.
+ */
+enum berth_prober_outcome berth_prober_look(const struct berth_addr *target,
+					    const struct berth_prober_listener *listeners,
+					    size_t count, char why[BERTH_PROBER_WHY_SIZE],
+					    uint64_t *ret_own);
+/* ::ffff:127.0.0.1 is 127.0.0.1: the same socket gets what is sent there. */
+struct berth_addr berth_prober_unmapped(const struct berth_addr *addr);

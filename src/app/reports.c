@@ -87,18 +87,38 @@ static void signal_mains(struct berth_supervisor *supervisor, int signo)
 			berth_unit_signal_main(supervisor->units[i]->workers[j], signo);
 }
 
+bool berth_supervisor_was_interrupted(const struct berth_supervisor *supervisor)
+{
+	return supervisor->interrupts &&
+	       berth_time_mono_ns() - supervisor->interrupt_ns <= INTERRUPTS_NS;
+}
+
+/* Between two lives there is nobody who could take it for a word. */
+static bool is_anybody_there(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++)
+		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
+			enum berth_service_state state =
+				supervisor->units[i]->workers[j]->service.state;
+
+			if (state != BERTH_SERVICE_WAITING && state != BERTH_SERVICE_STOPPED &&
+			    state != BERTH_SERVICE_FAILED)
+				return true;
+		}
+	return false;
+}
+
 static void on_interrupt(struct berth_supervisor *supervisor, const struct berth_note *note)
 {
 	bool again = berth_supervisor_is_stopping(supervisor);
-	bool was_ready = berth_supervisor_was_ready(supervisor);
+	bool is_end = berth_supervisor_was_ready(supervisor) || !is_anybody_there(supervisor);
 
 	if (!note->extra)
 		signal_mains(supervisor, SIGINT);
-	if (!again && !was_ready && !is_pressed_thrice(supervisor))
+	if (!again && !is_end && !is_pressed_thrice(supervisor))
 		return;
 	berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
-			     again || !was_ready ? BERTH_SERVICE_ON_KILL
-						 : BERTH_SERVICE_ON_INTERRUPT);
+			     again || !is_end ? BERTH_SERVICE_ON_KILL : BERTH_SERVICE_ON_INTERRUPT);
 }
 
 /* In the foreground the guardian is what the user, an IDE or a test runner kills. */

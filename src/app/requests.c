@@ -92,6 +92,11 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	berth_unit_change_command(unit, words_of(json_object_get(request, "argv")),
 				  words_of(json_object_get(request, "env")));
+	if (berth_unit_check_command(unit, &err) < 0) {
+		berth_unit_restore_command(unit);
+		berth_client_fail_with(client, &err);
+		return;
+	}
 	if (rolling) {
 		client->waits |= BERTH_CLIENT_WAITS_FOR_ROLLOUT;
 		if (berth_unit_begin_rollout(unit, &err) < 0) {
@@ -131,14 +136,14 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 		berth_client_fail_with(client, &err);
 		return;
 	}
-	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
-	if (!instances)
+	if (!instances) {
 		berth_unit_scale(unit, (unsigned int)count);
-	else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
-		client->waits = 0;
+	} else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
 		berth_client_fail_with(client, &err);
 		return;
 	}
+	/* Not before all are there: those that there are may be ready, all of them. */
+	client->waits |= BERTH_CLIENT_WAITS_FOR_SCALE;
 	berth_client_answer_waiting(unit, false);
 }
 

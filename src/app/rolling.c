@@ -24,6 +24,9 @@ enum {
 	DRAIN_LOOK_NS = 5 * 1000 * 1000,
 };
 
+/* To get ready, where no --start-timeout says how long that may take: a rollout has an end. */
+#define PATIENCE_NS (10 * 60 * 1000000000LL)
+
 /* A program that accepts at all has emptied its queue long before. */
 #define DRAIN_MAX_NS 2000000000LL
 
@@ -127,6 +130,7 @@ static void adopt(struct berth_worker *worker)
 
 	worker->next = false;
 	worker->service.policy.restart = unit->job->policy.restart;
+	worker->service.policy.start_timeout_ns = unit->job->policy.start_timeout_ns;
 	for (size_t i = 0; i < unit->worker_count; i++)
 		if (unit->workers[i] != worker && unit->workers[i]->number == worker->number &&
 		    berth_unit_has_ended(unit->workers[i]))
@@ -153,6 +157,8 @@ static void start_new(struct berth_unit *unit)
 	worker->next = true;
 	/* One that does not get ready shall not be tried for ever beside one that serves. */
 	worker->service.policy.restart = BERTH_SERVICE_RESTART_NO;
+	if (!worker->service.policy.start_timeout_ns)
+		worker->service.policy.start_timeout_ns = PATIENCE_NS;
 	berth_unit_step_worker(worker, BERTH_SERVICE_ON_START);
 }
 

@@ -176,7 +176,10 @@ void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
 		struct berth_client *client = unit->supervisor->clients[i];
 
-		if (!client || client->unit != unit || !(client->waits & waits))
+		if (!client || !(client->waits & waits))
+			continue;
+		/* Of instances all are waited for by one client. */
+		if (client->unit != unit && !(client->waits & waits & BERTH_CLIENT_WAITS_FOR_SCALE))
 			continue;
 		client->waits = 0;
 		berth_client_fail_with(client, err);
@@ -185,12 +188,19 @@ void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
 
 void berth_client_answer_waiting(struct berth_unit *unit, bool final)
 {
+	bool saved = final;
+
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
 		struct berth_client *client = unit->supervisor->clients[i];
 		bool rollout = client && (client->waits & BERTH_CLIENT_WAITS_FOR_ROLLOUT);
 
 		if (!client || client->unit != unit)
 			continue;
+		/* Whoever is answered finds the record as the answer says. */
+		if (!saved && unit->save_ns && is_answered(client, final)) {
+			berth_unit_save(unit);
+			saved = true;
+		}
 		if (is_answered(client, final) && rollout && unit->rollout_fault)
 			berth_client_fail(client, BERTH_ERR_START_FAILED, unit->rollout_fault);
 		else if (is_answered(client, final))

@@ -115,6 +115,19 @@ static void lose_steering(struct berth_unit *unit, int r)
 		unit->scope_why);
 }
 
+static int say_not_run(const char *name, int r, struct berth_err *err)
+{
+	char shown[256];
+
+	berth_str_printable(name, (size_t)-1, shown, sizeof(shown));
+	berth_err_set(err, r, BERTH_ERR_START_FAILED, "cannot run '%s': %s", shown,
+		      r == -ENOENT && !strchr(name, '/') ? "no such command in PATH"
+							 : strerror(-r));
+	if (r == -ENOEXEC)
+		berth_err_hint(err, "a script needs a first line such as #!/bin/sh");
+	return r;
+}
+
 static int say_why(const struct berth_unit *unit, int r, enum berth_child_stage stage,
 		   int *ret_exit, struct berth_err *err)
 {
@@ -125,12 +138,7 @@ static int say_why(const struct berth_unit *unit, int r, enum berth_child_stage 
 	*ret_exit = 125;
 	if (stage == BERTH_CHILD_EXEC) {
 		*ret_exit = r == -ENOENT ? 127 : 126;
-		berth_err_set(err, r, BERTH_ERR_START_FAILED, "cannot run '%s': %s", shown,
-			      r == -ENOENT && !strchr(name, '/') ? "no such command in PATH"
-								 : strerror(-r));
-		if (r == -ENOEXEC)
-			berth_err_hint(err, "a script needs a first line such as #!/bin/sh");
-		return r;
+		return say_not_run(name, r, err);
 	}
 	if (stage == BERTH_CHILD_CWD)
 		return berth_err_errno(err, r, "cannot change to '%s'", unit->job->cwd);
@@ -266,6 +274,32 @@ static int prepare(struct berth_worker *worker, struct berth_child_spec *spec,
 		berth_err_errno(err, r, "cannot prepare '%s'", unit->job->identity.service);
 	spec->argv = (const char *const *)argv->items;
 	spec->envp = (const char *const *)env->items;
+	return r;
+}
+
+int berth_unit_check_command(const struct berth_unit *unit, struct berth_err *err)
+{
+	const struct berth_worker nobody = { .unit = (struct berth_unit *)(uintptr_t)unit };
+	struct berth_unit_words argv = { 0 }, env = { 0 };
+	const char *path = NULL;
+	int r = berth_unit_build_environment(&nobody, &env);
+
+	if (r == 0)
+		r = berth_unit_expand(unit, &argv, &env, err);
+	for (size_t i = 0; i < env.count; i++)
+		if (strncmp(env.items[i], "PATH=", 5) == 0)
+			path = env.items[i] + 5;
+	if (r == 0 && access(unit->job->cwd, X_OK) < 0)
+		r = berth_err_errno(err, -errno, "cannot change to '%s'", unit->job->cwd);
+	if (r == 0) {
+		r = berth_child_find(argv.items[0], path, unit->job->cwd);
+		if (r < 0)
+			say_not_run(argv.items[0], r, err);
+	}
+	if (r < 0 && err->code == BERTH_ERR_NONE)
+		berth_err_errno(err, r, "cannot prepare '%s'", unit->name);
+	berth_unit_free_words(argv.items);
+	berth_unit_free_words(env.items);
 	return r;
 }
 

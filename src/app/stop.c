@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "app/control.h"
 #include "app/find.h"
 #include "app/sweep.h"
 #include "os/child.h"
@@ -69,6 +70,10 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 				       supervisor.pid);
 	await_end(&supervisor, CLEAR_UP_MS);
 	await_end(&guardian, CLEAR_UP_MS);
+	/* A guardian that can't say its last line, as nobody reads it, has cleared up all the same. */
+	if (!berth_registry_has(registry,
+				berth_json_string(berth_registry_service(record), "id", "")))
+		return 0;
 	if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
 		return berth_err_set(
 			err, -ETIMEDOUT, BERTH_ERR_TIMEOUT, "'%s' does not end",
@@ -77,45 +82,81 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : 0;
 }
 
-static int64_t patience_ms(const struct berth_stop_spec *spec, const json_t *record)
+static int64_t patience_ms(const struct berth_stop *stop)
 {
-	const json_t *grace = berth_registry_private(record, "grace_ms");
+	const json_t *grace = berth_registry_private(stop->record, "grace_ms");
 	int64_t own = json_is_integer(grace) ? json_integer_value(grace) : GRACE_DEFAULT_MS;
 
-	return (spec->grace_ms >= 0 ? spec->grace_ms : own) + SLACK_MS;
+	return (stop->spec.grace_ms >= 0 ? stop->spec.grace_ms : own) + SLACK_MS;
 }
 
-int berth_stop(struct berth_registry *registry, json_t *record, const struct berth_stop_spec *spec,
-	       json_t **ret_answer, struct berth_err *err)
+void berth_stop_begin(struct berth_stop *stop, json_t *record, const struct berth_stop_spec *spec)
 {
-	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	const char *socket = json_string_value(berth_registry_private(record, "socket"));
 	BERTH_AUTO_JSON json_t *request =
 		json_pack("{s:s,s:I,s:b,s:s}", "do", "stop", "grace_ms", (json_int_t)spec->grace_ms,
 			  "kill", spec->kill, "cause", spec->force ? "force" : "user");
-	int r;
+
+	*stop = (struct berth_stop){ .record = record, .spec = *spec, .fd = -1 };
+	if (berth_registry_life(record) == BERTH_REGISTRY_LIVE && socket)
+		stop->fd = berth_control_connect(socket);
+	if (stop->fd >= 0 && berth_control_send(stop->fd, request, -1, NULL) < 0)
+		berth_fd_close(&stop->fd);
+}
+
+static bool is_answered(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return fd >= 0 && poll(&poll_fd, 1, timeout_ms) == 1;
+}
+
+int berth_stop_finish(struct berth_registry *registry, struct berth_stop *stop, json_t **ret_answer,
+		      struct berth_err *err)
+{
+	struct berth_proc_id supervisor = berth_registry_process(stop->record, "supervisor");
+	BERTH_AUTO_FD int fd = berth_fd_steal(&stop->fd);
+	int r = -ECONNRESET;
 
 	*ret_answer = NULL;
-	if (berth_registry_life(record) != BERTH_REGISTRY_LIVE)
-		return await_gone(registry, record, err);
-	if (!is_responsive(record)) {
+	if (!is_answered(fd, HELLO_MS) && !is_responsive(stop->record)) {
 		/*
-		 * Stopped by somebody's kill -STOP, or in another network namespace: then its name
-		 * is not to be reached from here.
+		 * Gone by now, or just going: then it takes nobody's call any more before it has
+		 * answered us. Or stopped by somebody's kill -STOP; or in another network
+		 * namespace: then its name is not to be reached from here.
 		 */
-		if (await_end(&supervisor, 0))
-			return await_gone(registry, record, err);
-		if (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(record))
-			return stop_hard(registry, record, err);
+		bool gone = await_end(&supervisor, fd >= 0 ? LAST_WORDS_MS : 0);
+		bool answered = is_answered(fd, 0);
+
+		if (gone && !answered)
+			return await_gone(registry, stop->record, err);
+		if (!answered &&
+		    (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(stop->record)))
+			return stop_hard(registry, stop->record, err);
 	}
-	r = berth_find_ask(record, request, (int)patience_ms(spec, record), ret_answer, err);
+	if (fd < 0) {
+		berth_stop_begin(stop, stop->record, &stop->spec);
+		fd = berth_fd_steal(&stop->fd);
+	}
+	if (fd >= 0)
+		r = berth_control_receive(fd, (int)patience_ms(stop), ret_answer, err);
 	if (r < 0 && await_end(&supervisor, r == -ETIMEDOUT ? 0 : LAST_WORDS_MS))
-		return await_gone(registry, record, err);
+		return await_gone(registry, stop->record, err);
 	if (r == -ETIMEDOUT || r == -ECONNRESET)
-		return stop_hard(registry, record, err);
+		return stop_hard(registry, stop->record, err);
 	if (r < 0)
 		return r;
 	/* Of several instances in one process the others go on. */
 	if (!berth_json_bool(*ret_answer, "others", false))
 		await_end(&supervisor, CLEAR_UP_MS);
 	return 0;
+}
+
+int berth_stop(struct berth_registry *registry, json_t *record, const struct berth_stop_spec *spec,
+	       json_t **ret_answer, struct berth_err *err)
+{
+	struct berth_stop stop;
+
+	berth_stop_begin(&stop, record, spec);
+	return berth_stop_finish(registry, &stop, ret_answer, err);
 }

@@ -24,3 +24,14 @@ struct berth_stop_spec {
 BERTH_MUST_USE int berth_stop(struct berth_registry *registry, json_t *record,
 			      const struct berth_stop_spec *spec, json_t **ret_answer,
 			      struct berth_err *err);
+
+/* The same in two steps, so that several services end at the same time. */
+struct berth_stop {
+	json_t *record; /* borrowed */
+	struct berth_stop_spec spec;
+	int fd; /* on which its supervisor has been asked; owned, -1: it could not be */
+};
+/* Ask, and don't wait; berth_stop_finish() has to follow, and asks again where that has failed. */
+void berth_stop_begin(struct berth_stop *stop, json_t *record, const struct berth_stop_spec *spec);
+BERTH_MUST_USE int berth_stop_finish(struct berth_registry *registry, struct berth_stop *stop,
+				     json_t **ret_answer, struct berth_err *err);

@@ -130,17 +130,23 @@ void berth_supervisor_reap(struct berth_supervisor *supervisor)
 
 		reaped = true;
 		berth_client_answer_ended(supervisor, pid, &end);
-		if (worker)
-			berth_unit_note_end(worker, &end);
+		if (!worker)
+			continue;
+		/* Whatever the policy: who interrupts a command does not want it back. */
+		if (berth_supervisor_was_interrupted(supervisor) &&
+		    worker->unit->job->policy.restart != BERTH_SERVICE_RESTART_NO)
+			berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
+					     BERTH_SERVICE_ON_INTERRUPT);
+		berth_unit_note_end(worker, &end);
 	}
 	for (size_t i = 0; i < supervisor->unit_count && reaped; i++)
 		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++)
 			berth_unit_press_on(supervisor->units[i]->workers[j]);
 }
 
-int berth_supervisor_add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
-			      bool any_instance, struct berth_unit **ret_unit,
-			      struct berth_err *err)
+/* Prepared, not started: *ret_unit is borrowed. With @any_instance the next one that is free. */
+static int add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
+		    bool any_instance, struct berth_unit **ret_unit, struct berth_err *err)
 {
 	struct berth_unit *unit = berth_unit_new(supervisor, job);
 	struct berth_unit **grown =
@@ -195,7 +201,7 @@ int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count, st
 			       BERTH_SERVICE_ON_STOP);
 	for (; lasting < count; lasting++) {
 		struct berth_unit *unit;
-		int r = berth_supervisor_add_unit(supervisor, supervisor->job, true, &unit, err);
+		int r = add_unit(supervisor, supervisor->job, true, &unit, err);
 
 		if (r < 0)
 			return r;
@@ -212,7 +218,7 @@ static int add_units(struct berth_supervisor *supervisor, struct berth_err *err)
 	int r = 0;
 
 	for (unsigned int i = 0; i < job->instances && r == 0; i++)
-		r = berth_supervisor_add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
+		r = add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
 	return r;
 }
 
@@ -234,7 +240,8 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 
 	berth_loop_remove(&supervisor->loop, &unit->control_source);
 	berth_fd_close(&unit->control_fd);
-	if (unit->exit_code && !supervisor->exit_code) {
+	/* How one ended that was not wanted any more says nothing of the service. */
+	if (unit->exit_code && !supervisor->exit_code && unit->cause != BERTH_END_BY_SCALE) {
 		supervisor->exit_code = unit->exit_code;
 		supervisor->end_signal =
 			unit->has_end && unit->end.by_signal ? unit->end.status : 0;

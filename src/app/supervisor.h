@@ -112,13 +112,6 @@ bool berth_supervisor_was_ready(const struct berth_supervisor *supervisor);
 bool berth_supervisor_is_stopping(const struct berth_supervisor *supervisor);
 /* Children have ended, or were stopped. */
 void berth_supervisor_reap(struct berth_supervisor *supervisor);
-/*
- * One more unit, prepared and started: the next instance of @job's service. 0 and *ret_unit
- * (borrowed), or -errno with @err.
- */
-BERTH_MUST_USE int berth_supervisor_add_unit(struct berth_supervisor *supervisor,
-					     const struct berth_job *job, bool any_instance,
-					     struct berth_unit **ret_unit, struct berth_err *err);
 /* More or fewer instances of what it was started with. 0, or -errno with @err. */
 BERTH_MUST_USE int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count,
 					  struct berth_err *err);
@@ -143,6 +136,8 @@ void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum ber
 				   int value, const struct berth_err *err);
 /* From the guardian: signals of the job that the shell sees, and its end. */
 void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t events);
+/* By a Ctrl-C just now, on a command that has not listened: if that ends now, it ends of that. */
+bool berth_supervisor_was_interrupted(const struct berth_supervisor *supervisor);
 
 /* browser.c */
 /*

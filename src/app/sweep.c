@@ -192,10 +192,15 @@ static void keep_end(const json_t *record)
 		return; /* without a state folder there is no history */
 }
 
+static const char *id_of(const json_t *record)
+{
+	return berth_json_string(berth_registry_service(record), "id", "");
+}
+
 void berth_sweep_record(struct berth_registry *registry, json_t *record)
 {
 	const json_t *service = berth_registry_service(record);
-	const char *id = berth_json_string(service, "id", "");
+	const char *id = id_of(record);
 	const json_t *item;
 	size_t i;
 
@@ -271,6 +276,14 @@ void berth_sweep_dead(struct berth_registry *registry, json_t *records)
 
 		if (berth_registry_life(record) != BERTH_REGISTRY_DEAD)
 			continue;
+		/*
+		 * Its supervisor has ended in an orderly way since it was read: then its files may be
+		 * the next one's already, and its end is told.
+		 */
+		if (!berth_registry_has(registry, id_of(record))) {
+			json_array_remove(records, i);
+			continue;
+		}
 		/*
 		 * What could not be ended now is met by the next command: the record is gone only
 		 * when nothing is left.

@@ -201,7 +201,7 @@ struct berth_worker *berth_unit_add_worker(struct berth_unit *unit, unsigned int
 
 	if (grown)
 		unit->workers = grown;
-	if (!worker || !grown) {
+	if (!worker || !grown || unit->worker_count == BERTH_UNIT_TREES_MAX) {
 		free(worker);
 		return NULL;
 	}
@@ -224,7 +224,7 @@ struct berth_worker *berth_unit_add_worker(struct berth_unit *unit, unsigned int
 	return worker;
 }
 
-void berth_unit_remove_worker(struct berth_unit *unit, struct berth_worker *worker)
+static void remove_worker(struct berth_unit *unit, struct berth_worker *worker)
 {
 	size_t at = 0;
 
@@ -255,8 +255,10 @@ void berth_unit_purge(struct berth_unit *unit)
 
 		if (berth_unit_has_ended(worker) && (worker->retiring || worker->next) &&
 		    unit->worker_count > 1) {
-			berth_unit_remove_worker(unit, worker);
+			remove_worker(unit, worker);
 			berth_unit_combine(unit);
+			/* There may have been no room for all that were wanted. */
+			berth_unit_fill(unit);
 		}
 	}
 }
@@ -306,7 +308,7 @@ void berth_unit_fill(struct berth_unit *unit)
 		}
 		worker = berth_unit_add_worker(unit, number);
 		if (!worker) {
-			berth_unit_say(unit, "no memory for worker %u of %s", number, unit->name);
+			berth_unit_say(unit, "no room for worker %u of %s yet", number, unit->name);
 			return;
 		}
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_START);
@@ -449,7 +451,7 @@ static void finish(struct berth_unit *unit)
 
 static enum berth_service_state combined(const struct berth_unit *unit, bool *ret_all_ready)
 {
-	struct berth_combine_worker states[2 * BERTH_UNIT_WORKERS_MAX + 2];
+	struct berth_combine_worker states[BERTH_UNIT_TREES_MAX];
 	size_t count = 0;
 
 	*ret_all_ready = true;

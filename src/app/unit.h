@@ -32,6 +32,8 @@
 enum {
 	BERTH_UNIT_WORKERS_MAX =
 		64, /* those of a rolling restart, which come on top, not counted */
+	/* With those that go: a service that is scaled up and down again and again has an end. */
+	BERTH_UNIT_TREES_MAX = 2 * BERTH_UNIT_WORKERS_MAX + 2,
 	BERTH_UNIT_SESSIONS_MAX = 64,
 	BERTH_UNIT_REARM_NS = 1000 * 1000 * 1000,
 };
@@ -223,7 +225,6 @@ BERTH_MUST_USE int berth_unit_prepare(struct berth_unit *unit, bool any_instance
 void berth_unit_start(struct berth_unit *unit);
 /* One more, not started; NULL: out of memory, or too many. */
 struct berth_worker *berth_unit_add_worker(struct berth_unit *unit, unsigned int number);
-void berth_unit_remove_worker(struct berth_unit *unit, struct berth_worker *worker);
 struct berth_worker *berth_unit_find_worker(const struct berth_unit *unit, unsigned int serial);
 /* Stopped or failed: this was its last life, unless somebody asks for another. */
 bool berth_unit_has_ended(const struct berth_worker *worker);
@@ -315,6 +316,8 @@ void berth_unit_forget_old_command(struct berth_unit *unit);
  */
 BERTH_MUST_USE int berth_unit_spawn(struct berth_worker *worker, int *ret_exit,
 				    struct berth_err *err);
+/* Is there such a program at all? Asked before anything is ended for it. */
+BERTH_MUST_USE int berth_unit_check_command(const struct berth_unit *unit, struct berth_err *err);
 
 /* users.c - which process has which of the ports */
 
@@ -402,8 +405,6 @@ void berth_unit_begin_checks(struct berth_worker *worker);
 /* It is ready for the first time in this life. */
 void berth_unit_start_liveness(struct berth_worker *worker);
 void berth_unit_end_checks(struct berth_worker *worker);
-/* Is it ready, as far as we know? Its ports listen, and its check has succeeded. */
-bool berth_unit_is_ready(const struct berth_worker *worker);
 /* Something has changed that its readiness rests on. */
 void berth_unit_review(struct berth_worker *worker);
 int64_t berth_unit_checks_deadline_ns(const struct berth_worker *worker);

@@ -25,6 +25,7 @@
 
 #include "app/supervisor.h"
 #include "base/time.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 #include "os/tree.h"
 
@@ -62,7 +63,7 @@ void berth_unit_note_user(struct berth_unit *unit, struct berth_port_user *user,
  */
 static size_t count_in_tree(const struct berth_worker *worker, struct berth_port_user *user)
 {
-	struct berth_proc_socket found[2];
+	struct berth_procsock found[2];
 	struct berth_tree tree = { 0 };
 	size_t count = 0, unreadable = 0;
 	BERTH_AUTO_FREE pid_t *pids = NULL;
@@ -77,8 +78,8 @@ static size_t count_in_tree(const struct berth_worker *worker, struct berth_port
 	}
 	for (size_t i = 0; i < tree.count; i++)
 		pids[i] = tree.procs[i].id.pid;
-	r = berth_procfs_find_sockets(&user->inode, 1, pids, tree.count, found,
-				      BERTH_ARRAY_SIZE(found), &count, &unreadable);
+	r = berth_procsock_find(&user->inode, 1, pids, tree.count, found, BERTH_ARRAY_SIZE(found),
+				&count, &unreadable);
 	berth_tree_deinit(&tree);
 	if (r < 0)
 		return 1;
@@ -121,7 +122,7 @@ static bool is_in_use(const struct berth_unit *unit, struct berth_port_user *use
 	const struct berth_worker *worker = berth_unit_find_worker(unit, user->worker);
 	uint64_t inode;
 
-	if (berth_procfs_socket_inode(user->pid, user->fd, &inode) == 0 && inode == user->inode)
+	if (berth_procsock_inode(user->pid, user->fd, &inode) == 0 && inode == user->inode)
 		return true;
 	/* What berth exec runs has no worker, and no tree that we know. */
 	return worker ? find_in_tree(worker, user) : false;
@@ -344,6 +345,25 @@ bool berth_unit_is_shared(const struct berth_port *port, uint64_t inode,
 	return false;
 }
 
+/*
+ * Its group goes on without @owner, and so do clients. It stays a member, whose place we must know,
+ * until its worker is gone; so it is not dropped.
+ */
+static bool set_aside(struct berth_lease *lease, struct berth_lease_owner *owner)
+{
+	if (owner->avoided || !owner->grouped || !owner->listening || owner->kept)
+		return owner->avoided;
+	for (size_t i = 0; i < lease->owner_size; i++) {
+		const struct berth_lease_owner *other = &lease->owners[i];
+
+		if (other != owner && other->fd >= 0 && other->grouped && other->listening &&
+		    !other->avoided && other->v6only == owner->v6only &&
+		    berth_addr_equal(&other->addr, &owner->addr))
+			return berth_lease_avoid(lease, owner, true) == 0;
+	}
+	return false;
+}
+
 void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker *worker)
 {
 	for (size_t i = 0; i < unit->ports.count; i++) {
@@ -355,11 +375,16 @@ void berth_unit_drop_sockets(struct berth_unit *unit, const struct berth_worker 
 
 			if (owner->fd < 0 || (worker && berth_unit_is_shared(port, inode, worker)))
 				continue;
-			/* No client comes to it any more, so it may stand until its worker is gone. */
-			if (worker && owner->avoided && unit->cause == BERTH_END_BY_ITSELF)
+			/* What is passed along has no users that we know: it is all workers'. */
+			if (worker && port->passed && unit->worker_count > 1 &&
+			    unit->cause == BERTH_END_BY_ITSELF)
 				continue;
 			/* Of another worker, between two lives. */
 			if (worker && owner->kept && unit->worker_count > 1)
+				continue;
+			/* No client comes to it any more, so it may stand until its worker is gone. */
+			if (worker && unit->cause == BERTH_END_BY_ITSELF &&
+			    set_aside(&port->lease, owner))
 				continue;
 			remove_watch(unit, port, inode);
 			if (owner->kept)

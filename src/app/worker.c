@@ -76,16 +76,40 @@ static pid_t *list_others(const struct berth_worker *worker)
 	return pids;
 }
 
+/* Among the orphans below us: which of them were started as @worker's? */
+static void keep_marked(const struct berth_worker *worker, struct berth_tree *tree)
+{
+	char id[32], number[32];
+	size_t kept = 0;
+
+	snprintf(id, sizeof(id), "BERTH_ID=%s", worker->unit->id);
+	snprintf(number, sizeof(number), "BERTH_WORKER=%u", worker->number);
+	for (size_t i = 0; i < tree->count; i++) {
+		pid_t pid = tree->procs[i].id.pid;
+		bool has = false;
+
+		if (berth_procfs_environ_has(pid, id, &has) < 0 || !has ||
+		    berth_procfs_environ_has(pid, number, &has) < 0 || !has)
+			continue;
+		tree->procs[kept++] = tree->procs[i];
+	}
+	tree->count = kept;
+}
+
 int berth_unit_load_tree(const struct berth_worker *worker, struct berth_tree *ret_tree)
 {
 	BERTH_AUTO_FREE pid_t *others = NULL;
+	int r;
 
 	if (keeper_of(worker))
 		return berth_tree_load(keeper_of(worker), NULL, ret_tree);
 	others = list_others(worker);
 	if (!others)
 		return -ENOMEM;
-	return berth_tree_load(worker->unit->supervisor->self.pid, others, ret_tree);
+	r = berth_tree_load(worker->unit->supervisor->self.pid, others, ret_tree);
+	if (r == 0 && worker->child.keeper.pid)
+		keep_marked(worker, ret_tree);
+	return r;
 }
 
 /* Named at the end: what was ended besides the process that we had started. */
@@ -252,6 +276,9 @@ static void spawn(struct berth_worker *worker)
 	struct berth_err err = { 0 };
 	int exit_code;
 
+	/* What went with a life before is no part of the service's end. */
+	if (berth_unit_is_single(unit))
+		free(BERTH_STEAL(unit->also_ended));
 	worker->started_ms = berth_time_now_ms();
 	worker->ready_ms = 0;
 	worker->cause = BERTH_END_BY_ITSELF;
@@ -374,14 +401,18 @@ static void tell_lost(const struct berth_worker *worker)
 	struct berth_str text = { 0 };
 	struct berth_err err = { 0 };
 
-	if (unit->done || worker->retiring || worker->next || worker->service.asked)
+	if (worker->retiring || worker->next || worker->service.asked)
 		return;
 	berth_unit_describe_end(worker, &text);
 	berth_err_set(&err, -EIO, BERTH_ERR_START_FAILED, "%s",
 		      berth_str_text(&text) ? text.text : "a worker has ended");
 	berth_str_deinit(&text);
-	berth_client_fail_waiting(
-		unit, BERTH_CLIENT_WAITS_FOR_RESTART | BERTH_CLIENT_WAITS_FOR_SCALE, &err);
+	/* With its last worker the service has ended, and those who wait for it get its last word. */
+	berth_client_fail_waiting(unit,
+				  unit->done ? BERTH_CLIENT_WAITS_FOR_SCALE
+					     : BERTH_CLIENT_WAITS_FOR_RESTART |
+						       BERTH_CLIENT_WAITS_FOR_SCALE,
+				  &err);
 }
 
 void berth_unit_step_worker(struct berth_worker *worker, enum berth_service_event event)

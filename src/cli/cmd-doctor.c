@@ -224,7 +224,7 @@ static int run_doctor(struct berth_cli *cli, void *arguments, struct berth_err *
 const struct berth_cmd berth_cmd_doctor = {
 	.name = "doctor",
 	.synopsis = "[options] [SERVICE | PORT | ID]...",
-	.summary = "check what works on this machine, or why a service is not reached",
+	.summary = "check what works here, or why a service is not reached",
 	.details =
 		"Tries what berth stands on: that a port can be kept from other programs, that the "
 		"bind() of a program can be answered, that all it starts can be found and ended. "

@@ -13,6 +13,10 @@ struct stop_args {
 	bool all;
 };
 
+enum {
+	AT_ONCE = 200, /* connections */
+};
+
 static const struct berth_opt stop_opts[] = {
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct stop_args, grace_ms),
 	  "from SIGTERM to SIGKILL; what it was started with otherwise", .min = 0 },
@@ -22,6 +26,26 @@ static const struct berth_opt stop_opts[] = {
 	{ 0 },
 };
 
+/* Where one has failed before, what else has been asked to end is waited for, no more. */
+static int finish(struct berth_cli *cli, struct berth_services *services, struct berth_stop *stop,
+		  int64_t began_ns, json_t *documents, int failed, struct berth_err *err)
+{
+	json_t *service = berth_registry_service(stop->record);
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	int r = berth_stop_finish(&services->registry, stop, &answer, failed ? NULL : err);
+
+	if (r < 0)
+		return failed ? failed : r;
+	if (r == BERTH_STOP_E_GONE) {
+		berth_out_say(&cli->out, "%s has ended already",
+			      berth_json_string(service, "label", "?"));
+		return failed;
+	}
+	berth_ended_say(&cli->out, service, answer, (berth_time_mono_ns() - began_ns) / 1000000);
+	json_array_append(documents, answer ? json_object_get(answer, "service") : service);
+	return failed;
+}
+
 static int stop_each(struct berth_cli *cli, struct berth_services *services,
 		     const struct stop_args *args, json_t *records, json_t *documents,
 		     struct berth_err *err)
@@ -30,28 +54,24 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 							  : args->grace_ms ? args->grace_ms
 									   : -1,
 					      .kill = args->kill };
-	json_t *record;
-	size_t i;
+	size_t count = json_array_size(records), asked = 0;
+	struct berth_stop stops[AT_ONCE];
+	int64_t began[AT_ONCE];
+	int failed = 0;
 
-	json_array_foreach (records, i, record) {
-		BERTH_AUTO_JSON json_t *answer = NULL;
-		int64_t began = berth_time_mono_ns();
-		int r = berth_stop(&services->registry, record, &spec, &answer, err);
-
-		if (r < 0)
-			return r;
-		if (r == BERTH_STOP_E_GONE) {
-			berth_out_say(
-				&cli->out, "%s has ended already",
-				berth_json_string(berth_registry_service(record), "label", "?"));
-			continue;
+	/* Each has its grace period, but all at the same time. */
+	for (size_t i = 0; i < count; i++) {
+		for (; !failed && asked < count && asked < i + AT_ONCE; asked++) {
+			began[asked % AT_ONCE] = berth_time_mono_ns();
+			berth_stop_begin(&stops[asked % AT_ONCE], json_array_get(records, asked),
+					 &spec);
 		}
-		berth_ended_say(&cli->out, berth_registry_service(record), answer,
-				(berth_time_mono_ns() - began) / 1000000);
-		json_array_append(documents, answer ? json_object_get(answer, "service")
-						    : berth_registry_service(record));
+		if (i == asked)
+			break;
+		failed = finish(cli, services, &stops[i % AT_ONCE], began[i % AT_ONCE], documents,
+				failed, err);
 	}
-	return 0;
+	return failed;
 }
 
 /* Known, and not running: the goal holds already. */

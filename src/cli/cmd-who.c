@@ -234,8 +234,8 @@ static int print(struct berth_cli *cli, const struct who_args *args, json_t *por
 		berth_out_json(&cli->out, document);
 		return 0;
 	}
-	rows = berth_holder_rows(ports, args->columns);
-	r = berth_holder_print(rows, args->columns, args->udp, &cli->out, err);
+	rows = berth_holder_columns_rows(ports, args->columns);
+	r = berth_holder_columns_print(rows, args->columns, args->udp, &cli->out, err);
 	if (r < 0 || cli->out.json)
 		return r;
 	if (!json_array_size(rows))

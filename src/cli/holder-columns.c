@@ -138,7 +138,7 @@ static void add_rows(const json_t *port, bool whole, json_t *rows)
 		json_array_append_new(rows, new_row(port, NULL, whole));
 }
 
-json_t *berth_holder_rows(const json_t *ports, bool whole)
+json_t *berth_holder_columns_rows(const json_t *ports, bool whole)
 {
 	json_t *rows = json_array();
 	const json_t *port;
@@ -221,7 +221,7 @@ static bool is_telling(const char *unit)
 	return dot && strcmp(dot, ".scope") != 0 && strncmp(unit, "user@", 5) != 0;
 }
 
-void berth_holder_add_where(const json_t *row, struct berth_str *text)
+void berth_holder_columns_add_where(const json_t *row, struct berth_str *text)
 {
 	const json_t *container = json_object_get(row, "container");
 	const char *name = berth_json_string(container, "name", NULL);
@@ -258,7 +258,7 @@ static void format_where(const json_t *row, const json_t *value, int64_t now_ms,
 	else if (service)
 		berth_str_add(text, service);
 	else
-		berth_holder_add_where(row, text);
+		berth_holder_columns_add_where(row, text);
 }
 
 static void format_processes(const json_t *row, const json_t *value, int64_t now_ms,
@@ -355,8 +355,8 @@ static bool fits(const struct berth_table *table, const json_t *rows, int64_t no
 	       width_of(berth_str_text(&text)) <= out->width;
 }
 
-int berth_holder_print(const json_t *rows, const char *names, bool udp, struct berth_out *out,
-		       struct berth_err *err)
+int berth_holder_columns_print(const json_t *rows, const char *names, bool udp,
+			       struct berth_out *out, struct berth_err *err)
 {
 	/* From all that is shown to what can't be left out. */
 	static const char *const sets[][2] = {

@@ -71,7 +71,7 @@ static void format_command(const json_t *row, const json_t *value, int64_t now_m
 static void format_where(const json_t *row, const json_t *value, int64_t now_ms,
 			 struct berth_str *text)
 {
-	berth_holder_add_where(row, text);
+	berth_holder_columns_add_where(row, text);
 }
 
 const char berth_listener_columns_with_protocol[] =

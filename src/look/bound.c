@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 
 #include "os/procfs.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 
 /* The first whose dump has them. Distributions that took it over earlier are asked the long way. */
@@ -118,7 +119,7 @@ static bool examine(int fd, uint16_t lo, uint16_t hi, uint64_t cookie,
 }
 
 /* Each socket once, though many may have it. */
-static int examine_all(const struct berth_proc_sockets *sockets, const struct inodes *told,
+static int examine_all(const struct berth_procsock_list *sockets, const struct inodes *told,
 		       uint16_t lo, uint16_t hi,
 		       int (*fn)(const struct berth_bound_socket *socket, void *arg), void *arg,
 		       bool *hidden)
@@ -131,7 +132,7 @@ static int examine_all(const struct berth_proc_sockets *sockets, const struct in
 		return own;
 	cookie = berth_sock_netns_cookie(own);
 	for (size_t i = 0; i < sockets->count && r == 0; i++) {
-		const struct berth_proc_socket *at = &sockets->found[i];
+		const struct berth_procsock *at = &sockets->found[i];
 		struct berth_bound_socket socket;
 		BERTH_AUTO_FD int fd = -1;
 
@@ -139,7 +140,7 @@ static int examine_all(const struct berth_proc_sockets *sockets, const struct in
 		    (told->count &&
 		     bsearch(&at->inode, told->list, told->count, sizeof(*told->list), compare)))
 			continue;
-		fd = berth_procfs_borrow_socket(at);
+		fd = berth_procsock_borrow(at);
 		if (fd == -EMFILE || fd == -ENFILE)
 			return fd;
 		if (fd == -EPERM || fd == -EACCES)
@@ -157,20 +158,20 @@ int berth_bound_each(uint16_t lo, uint16_t hi,
 		     int (*fn)(const struct berth_bound_socket *socket, void *arg), void *arg,
 		     bool *ret_hidden)
 {
-	struct berth_proc_socket_query every = { 0 };
-	struct berth_proc_sockets sockets = { 0 };
+	struct berth_procsock_query every = { 0 };
+	struct berth_procsock_list sockets = { 0 };
 	struct inodes told = { 0 };
 	bool hidden;
 	int r;
 
 	/* First the processes: what listens in between is in the dump, and no more asked for. */
-	r = berth_procfs_load_sockets(&every, &sockets);
+	r = berth_procsock_load(&every, &sockets);
 	if (r == 0)
 		r = load_told(&told);
 	hidden = sockets.hidden > 0;
 	if (r == 0)
 		r = examine_all(&sockets, &told, lo, hi, fn, arg, &hidden);
-	berth_procfs_sockets_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
 	free(told.list);
 	if (r == 0)
 		*ret_hidden = hidden;

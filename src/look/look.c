@@ -22,6 +22,7 @@
 
 #include "look/bound.h"
 #include "os/netns.h"
+#include "os/procsock.h"
 #include "os/sockdiag.h"
 #include "os/statefile.h"
 
@@ -336,12 +337,12 @@ static int find_sockets(struct search *search)
 static int find_holders(const struct berth_look_query *query, struct berth_look *look)
 {
 	BERTH_AUTO_FREE uint64_t *inodes = calloc(look->socket_count + 1, sizeof(*inodes));
-	struct berth_proc_socket_query processes = {
+	struct berth_procsock_query processes = {
 		.inodes = inodes,
 		.pids = query->pids,
 		.pid_count = query->pid_count,
 	};
-	struct berth_proc_sockets sockets = { 0 };
+	struct berth_procsock_list sockets = { 0 };
 	int r = 0;
 
 	if (!inodes)
@@ -350,7 +351,7 @@ static int find_holders(const struct berth_look_query *query, struct berth_look 
 		if (look->sockets[i].inode)
 			inodes[processes.inode_count++] = look->sockets[i].inode;
 	if (processes.inode_count)
-		r = berth_procfs_load_sockets(&processes, &sockets);
+		r = berth_procsock_load(&processes, &sockets);
 	if (r < 0)
 		return r;
 	look->hidden_processes = sockets.hidden;
@@ -361,7 +362,7 @@ static int find_holders(const struct berth_look_query *query, struct berth_look 
 			.proc = { sockets.found[i].pid, sockets.found[i].start_ticks },
 			.fd = sockets.found[i].fd,
 		};
-	berth_procfs_sockets_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
 	return look->holders ? 0 : -ENOMEM;
 }
 
@@ -373,7 +374,7 @@ static void ask_reuse(struct berth_look *look)
 	for (size_t i = 0; i < look->socket_count && asked < QUESTIONS_MAX; i++) {
 		struct berth_look_socket *socket = &look->sockets[i];
 		const struct berth_look_holder *holder;
-		struct berth_proc_socket has = { .inode = socket->inode };
+		struct berth_procsock has = { .inode = socket->inode };
 		BERTH_AUTO_FD int fd = -1;
 		size_t count;
 
@@ -385,7 +386,7 @@ static void ask_reuse(struct berth_look *look)
 			continue;
 		has.pid = holder->proc.pid;
 		has.fd = holder->fd;
-		fd = berth_procfs_borrow_socket(&has);
+		fd = berth_procsock_borrow(&has);
 		if (fd >= 0)
 			socket->reuse = berth_sock_get(fd, SOL_SOCKET, SO_REUSEADDR) > 0;
 		asked++;

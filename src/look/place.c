@@ -205,3 +205,17 @@ void berth_place_parse_file(const char *text, struct berth_place *ret_place)
 	}
 	*ret_place = found;
 }
+
+bool berth_place_is_proxy(const char *process)
+{
+	static const char *const proxies[] = {
+		"docker-proxy", "conmon",     "rootlessport", "rootlessport-ch",
+		"slirp4netns",	"pasta",      "pasta.avx2",   "passt",
+		"kubelet",	"kube-proxy", "nerdctl",      "rootlesskit",
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(proxies); i++)
+		if (strcmp(process, proxies[i]) == 0)
+			return true;
+	return false;
+}

@@ -33,3 +33,6 @@ void berth_place_parse(const char *path, struct berth_place *ret_place);
  * path: the first of them that tells of a container, else of a unit.
  */
 void berth_place_parse_file(const char *text, struct berth_place *ret_place);
+
+/* Does the program @process (a comm) listen in the place of a container, as docker-proxy does? */
+bool berth_place_is_proxy(const char *process);

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -171,11 +173,9 @@ BERTH_NORETURN static void become(const struct berth_child_spec *spec, int repor
 	int notify_fd = -1;
 	int r;
 
-	if (spec->parent_death_signal) {
-		prctl(PR_SET_PDEATHSIG, spec->parent_death_signal, 0, 0, 0);
-		if (getppid() != parent) /* it died before that took effect */
-			_exit(127);
-	}
+	prctl(PR_SET_PDEATHSIG, spec->parent_death_signal, 0, 0, 0);
+	if (spec->parent_death_signal && getppid() != parent) /* it died before that took effect */
+		_exit(127);
 	if (spec->new_session ? setsid() < 0 : spec->pgrp && setpgid(0, spec->pgrp) < 0)
 		fail(report_fd, BERTH_CHILD_GROUP, errno);
 	if (spec->cwd && chdir(spec->cwd) < 0)
@@ -222,6 +222,10 @@ BERTH_NORETURN static void keep(const struct berth_child_spec *spec, const int e
 	close(ends[0]);
 	report.pid = clone_process(&pidfd, spec->cgroup_fd);
 	if (report.pid == 0) {
+		/* A keeper that is killed before it tells of us would leave two waiting for it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != self)
+			_exit(127);
 		await_go(ends[1]);
 		become(spec, ends[1], self);
 	}
@@ -298,6 +302,39 @@ static int hear(int fd, struct berth_child *child, enum berth_child_stage *ret_s
 		if (r < 0 && r != -EPIPE) /* gone: the next is the end */
 			return r;
 	}
+}
+
+static int look_for_program(int dir_fd, const char *file)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, file, &st, 0) < 0)
+		return errno == EACCES ? -EACCES : -ENOENT;
+	return !S_ISREG(st.st_mode) || faccessat(dir_fd, file, X_OK, AT_EACCESS) < 0 ? -EACCES : 0;
+}
+
+int berth_child_find(const char *name, const char *path, const char *cwd)
+{
+	BERTH_AUTO_FD int dir_fd = open(cwd ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = -ENOENT;
+
+	if (dir_fd < 0)
+		return -errno;
+	if (strchr(name, '/'))
+		return look_for_program(dir_fd, name);
+	while (path && *path && r != 0) {
+		size_t len = strcspn(path, ":");
+		char file[PATH_MAX];
+		int found;
+
+		snprintf(file, sizeof(file), "%.*s%s%s", (int)len, path, len ? "/" : "", name);
+		found = look_for_program(dir_fd, file);
+		/* One that may not be run is told of, unless another one may. */
+		if (found != -ENOENT)
+			r = found;
+		path += len + (path[len] == ':');
+	}
+	return r;
 }
 
 int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,

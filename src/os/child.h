@@ -73,6 +73,12 @@ enum berth_child_stage {
 };
 
 /*
+ * Would exec find @name, as execvp(3) does, by @path (of PATH; NULL: none) from the folder @cwd
+ * (NULL: ours)? 0, -ENOENT, -EACCES. What is found may still be no program.
+ */
+BERTH_MUST_USE int berth_child_find(const char *name, const char *path, const char *cwd);
+
+/*
  * Start a process. Returns when exec() has succeeded: 0; or -errno of what failed
  * at *ret_stage, and nothing is left of it. The descriptors of the caller are close-on-exec, so
  * nothing but 0-2 and @pass_fds is inherited.

@@ -34,7 +34,7 @@ bool berth_handover_fits(int fd, int kept);
  * still to be answered (with 0). An outcome, or -errno (-ENOENT: the caller has gone): nothing has
  * changed for the caller, and its bind() can go on as if this had not been tried. Not found out
  * here: that another process has the caller's socket, or that a live one has @kept (procfs.h:
- * berth_procfs_find_sockets(), with both inodes).
+ * berth_procsock_find(), with both inodes).
  *
  * Takes some 0.2 ms; where an epoll descriptor has the socket, 0.4 ms, with a fork() of us and a
  * wait for that process (its SIGCHLD is left behind). There must be no other threads.

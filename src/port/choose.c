@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "os/procfs.h"
 #include "look/who.h"
+#include "os/procsock.h"
 
 enum {
 	ANY_TRIES = 16, /* numbers of the kernel's choice that are reserved or another folder's */
@@ -303,7 +304,7 @@ static void find_socket(const struct berth_choose_spec *spec,
 /* The processes of all of them by one scan. */
 static void find_processes(struct named *named, size_t count)
 {
-	struct berth_proc_socket found[FOUND_MAX];
+	struct berth_procsock found[FOUND_MAX];
 	uint64_t inodes[HOLDERS_MAX];
 	size_t inode_count = 0, found_count = 0;
 
@@ -311,8 +312,8 @@ static void find_processes(struct named *named, size_t count)
 		if (named[i].known && named[i].holder.inode)
 			inodes[inode_count++] = named[i].holder.inode;
 	}
-	if (inode_count == 0 || berth_procfs_find_sockets(inodes, inode_count, NULL, 0, found,
-							  FOUND_MAX, &found_count, NULL) < 0)
+	if (inode_count == 0 || berth_procsock_find(inodes, inode_count, NULL, 0, found, FOUND_MAX,
+						    &found_count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct berth_who_holder *holder = &named[i].holder;

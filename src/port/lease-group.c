@@ -32,15 +32,11 @@
  * bind(), as a stranger would do it, and of sock_diag(7), who listens. If somebody could join, or
  * has, the group is open, and we say so.
  *
- * The kernel keeps the members of a group in an array: one that listens is appended, and when one
- * stops, the last takes its place. Who shall get no more clients is left out by a BPF program that
- * returns an index of it, so the places are counted here as well. An index beyond the end is no
- * harm: the kernel chooses by itself then.
+ * Who of the members gets a client: lease-spread.c.
  */
 #include "port/lease.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 
@@ -242,15 +238,6 @@ static struct opening opening_for(const struct berth_lease_owner *member, int fd
 	};
 }
 
-/* Are both in one group of the kernel's, as soon as both listen? */
-static bool is_same_group(const struct berth_lease_owner *a, int fd_a,
-			  const struct berth_lease_owner *b)
-{
-	return b->fd >= 0 && a->v6only == b->v6only && berth_addr_equal(&a->addr, &b->addr) &&
-	       berth_sock_get(fd_a, SOL_SOCKET, SO_BINDTOIFINDEX) ==
-		       berth_sock_get(b->fd, SOL_SOCKET, SO_BINDTOIFINDEX);
-}
-
 bool berth_lease_has_group(const struct berth_lease *lease)
 {
 	for (size_t i = 0; i < lease->owner_size; i++)
@@ -263,7 +250,7 @@ bool berth_lease_has_group(const struct berth_lease *lease)
 static void take_in(struct berth_lease *lease, const struct berth_lease_owner *member, int fd)
 {
 	for (size_t i = 0; i < lease->owner_size; i++)
-		if (is_same_group(member, fd, &lease->owners[i]))
+		if (berth_lease_is_same_group(member, fd, &lease->owners[i]))
 			lease->owners[i].grouped = true;
 }
 
@@ -303,93 +290,13 @@ int berth_lease_join(struct berth_lease *lease, int fd, const struct berth_addr 
 	if (r == 0)
 		take_in(lease, &owner, fd);
 	sealed = shut(lease, &opening);
+	lease->mixed_up |= !sealed;
 	if (r < 0)
 		return refuse(lease, fd, &owner, reuse, r);
 	owner.fd = berth_fd_steal(&duplicate);
 	owner.grouped = true;
 	*slot = owner;
 	return sealed ? 0 : BERTH_LEASE_OPEN_GROUP;
-}
-
-/* How many of @owner's group listen, itself left out. */
-static uint16_t count_listening(const struct berth_lease *lease,
-				const struct berth_lease_owner *owner)
-{
-	uint16_t count = 0;
-
-	for (size_t i = 0; i < lease->owner_size; i++) {
-		const struct berth_lease_owner *other = &lease->owners[i];
-
-		if (other != owner && other->listening && is_same_group(owner, owner->fd, other))
-			count++;
-	}
-	return count;
-}
-
-static int detach(const struct berth_lease_owner *member)
-{
-	int r = berth_sock_set(member->fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
-
-	return r == -ENOENT ? 0 : r;
-}
-
-static struct sock_filter statement(uint16_t code, uint32_t k)
-{
-	return (struct sock_filter)BPF_STMT(code, k);
-}
-
-/* New clients of @member's group go to one of the members at @places, by chance. */
-static int attach(const struct berth_lease_owner *member, const uint16_t *places, uint16_t count)
-{
-	struct sock_filter code[2 + 2 * BERTH_LEASE_OWNERS_MAX];
-	struct sock_fprog program = { .filter = code };
-	uint16_t n = 0;
-
-	code[n++] = statement(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));
-	code[n++] = statement(BPF_ALU | BPF_MOD | BPF_K, count);
-	for (uint16_t i = 0; i < count; i++) {
-		if (i + 1 < count)
-			code[n++] =
-				(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1);
-		code[n++] = statement(BPF_RET | BPF_K, places[i]);
-	}
-	program.len = n;
-	return setsockopt(member->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-			  sizeof(program)) < 0
-		       ? -errno
-		       : 0;
-}
-
-/* Clients of @member's group go to all of it that are not avoided, or to all. */
-static int spread(const struct berth_lease *lease, const struct berth_lease_owner *member)
-{
-	uint16_t places[BERTH_LEASE_OWNERS_MAX], count = 0;
-	bool any = false;
-
-	for (size_t i = 0; i < lease->owner_size; i++) {
-		const struct berth_lease_owner *other = &lease->owners[i];
-
-		if (!other->listening || !is_same_group(member, member->fd, other))
-			continue;
-		if (!other->avoided)
-			places[count++] = other->group_index;
-		any |= other->avoided;
-	}
-	return any && count ? attach(member, places, count) : detach(member);
-}
-
-/* After a change of who is in @member's group, at which place; only where some are avoided. */
-static void spread_again(const struct berth_lease *lease, const struct berth_lease_owner *member)
-{
-	for (size_t i = 0; i < lease->owner_size; i++) {
-		const struct berth_lease_owner *other = &lease->owners[i];
-
-		if (other->avoided && is_same_group(member, member->fd, other)) {
-			/* At worst an avoided one gets clients, as any member does. */
-			(void)!spread(lease, member);
-			return;
-		}
-	}
 }
 
 int berth_lease_listen_in_group(struct berth_lease *lease, struct berth_lease_owner *owner,
@@ -409,41 +316,7 @@ int berth_lease_listen_in_group(struct berth_lease *lease, struct berth_lease_ow
 			return r;
 		return r == -EADDRINUSE ? BERTH_LEASE_E_TAKEN : r;
 	}
-	owner->group_index = count_listening(lease, owner);
-	owner->listening = true;
-	spread_again(lease, owner);
+	lease->mixed_up |= !sealed;
+	berth_lease_enter_group(lease, owner);
 	return sealed ? 0 : BERTH_LEASE_OPEN_GROUP;
-}
-
-int berth_lease_avoid(struct berth_lease *lease, struct berth_lease_owner *owner, bool avoid)
-{
-	if (!owner->grouped || !owner->listening)
-		return -EINVAL;
-	owner->avoided = avoid;
-	return spread(lease, owner);
-}
-
-void berth_lease_leave_group(struct berth_lease *lease, struct berth_lease_owner *owner)
-{
-	struct berth_lease_owner *other = NULL;
-	bool avoided = owner->avoided;
-	uint16_t last;
-
-	if (!owner->grouped || !owner->listening)
-		return;
-	last = count_listening(lease, owner);
-	owner->listening = owner->avoided = false;
-	for (size_t i = 0; i < lease->owner_size; i++) {
-		struct berth_lease_owner *member = &lease->owners[i];
-
-		if (!member->listening || !is_same_group(owner, owner->fd, member))
-			continue;
-		if (member->group_index == last)
-			member->group_index = owner->group_index;
-		other = member;
-	}
-	if (other && avoided)
-		(void)!spread(lease, other);
-	else if (other)
-		spread_again(lease, other);
 }

@@ -85,10 +85,15 @@ void berth_lease_raise_queue(const struct berth_lease_owner *owner)
 
 void berth_lease_keep(struct berth_lease *lease, struct berth_lease_owner *owner)
 {
-	(void)lease;
+	/* A member can't begin to listen again without the others' leave. */
+	if (owner->grouped && berth_lease_has_gone_unseen(owner))
+		berth_lease_leave_group(lease, owner);
 	if (!owner->listening)
 		return;
 	owner->kept = true;
+	/* At worst the others go on serving what could wait here. */
+	if (owner->avoided)
+		(void)!berth_lease_avoid(lease, owner, false);
 	berth_lease_raise_queue(owner);
 }
 

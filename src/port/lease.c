@@ -511,7 +511,11 @@ void berth_lease_reclaim(struct berth_lease *lease, struct berth_lease_owner *ow
 
 void berth_lease_drop_owner(struct berth_lease *lease, struct berth_lease_owner *owner)
 {
+	bool listened = owner->grouped && owner->listening;
+
 	berth_lease_leave_group(lease, owner);
+	/* It is a member until the service closes it, and nobody tells us when that is. */
+	lease->mixed_up |= listened && berth_lease_has_listening_member(lease);
 	berth_fd_close(&owner->fd);
 }
 
@@ -519,6 +523,7 @@ void berth_lease_drop_owners(struct berth_lease *lease)
 {
 	for (size_t i = 0; i < lease->owner_size; i++)
 		berth_fd_close(&lease->owners[i].fd);
+	lease->mixed_up = false;
 }
 
 void berth_lease_leave(struct berth_lease *lease)

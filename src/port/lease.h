@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 enum {
-	BERTH_LEASE_OWNERS_MAX = 128
+	BERTH_LEASE_OWNERS_MAX = 128,
+	BERTH_LEASE_LEADS_MAX = 2, /* to one owner at a time */
 };
 
 enum {
@@ -39,6 +40,8 @@ struct berth_lease_owner {
 	bool kept; /* no process has it: it listens for the next life, which gets it */
 	bool grouped; /* SO_REUSEPORT is on: bound beside others of the service, berth_lease_join() */
 	bool avoided; /* new clients of its group go to the others, berth_lease_avoid() */
+	uint16_t leads[BERTH_LEASE_LEADS_MAX]; /* source ports whose clients go to it,
+						  berth_lease_lead(); 0: free slot */
 };
 
 /* What we may do here, found once by berth_lease_probe() and passed to all that follows. */
@@ -68,6 +71,8 @@ struct berth_lease {
 	struct berth_lease_owner *owners; /* owned; NULL: it never had one. A bind or join may move
 					     them: a pointer to one is good until then */
 	size_t owner_size; /* slots, free ones (fd -1) among them */
+	bool mixed_up; /* which place in the kernel's group is whose is not known for certain, until
+			  it has ended */
 };
 
 /* Positive outcomes of the functions below. */
@@ -130,6 +135,18 @@ BERTH_MUST_USE int berth_lease_join(struct berth_lease *lease, int fd,
  */
 BERTH_MUST_USE int berth_lease_avoid(struct berth_lease *lease, struct berth_lease_owner *owner,
 				     bool avoid);
+
+/*
+ * From now on clients of its group that come from @source_port go to @owner, whatever the others
+ * do, avoided or not: so one member can be asked, and no other one answers. Bind, lead, connect.
+ * Ends with the owner, or by berth_lease_unlead(), which is harmless where it has ended. -EINVAL:
+ * @owner is no listening member; -ENOSPC; -ENOTUNIQ: the members can't be told apart, as others may
+ * be among them; -errno as of berth_lease_avoid().
+ */
+BERTH_MUST_USE int berth_lease_lead(struct berth_lease *lease, struct berth_lease_owner *owner,
+				    uint16_t source_port);
+void berth_lease_unlead(struct berth_lease *lease, struct berth_lease_owner *owner,
+			uint16_t source_port);
 
 /*
  * The listening @owner, which no process has any more, goes on listening for the next life, with
@@ -212,7 +229,7 @@ bool berth_lease_prober_is_taken(struct berth_lease_prober *prober, uint16_t por
 /* Could an ordinary server (SO_REUSEADDR set) bind @port on every address of both families now? */
 bool berth_lease_is_bindable(uint16_t port, int type, struct berth_lease_means means);
 
-/* Between lease.c, lease-owners.c and lease-group.c; for nobody else. */
+/* Between lease.c, lease-owners.c, lease-group.c and lease-spread.c; for nobody else. */
 
 /* A slot for one more owner, with a duplicate of @fd in *@ret_fd. 0, E_FULL, -errno. */
 BERTH_MUST_USE int berth_lease_reserve_owner(struct berth_lease *lease, int fd,
@@ -221,8 +238,17 @@ BERTH_MUST_USE int berth_lease_reserve_owner(struct berth_lease *lease, int fd,
 struct berth_lease_owner berth_lease_describe_owner(const struct berth_lease *lease, int fd,
 						    const struct berth_addr *addr);
 bool berth_lease_has_group(const struct berth_lease *lease);
+/* Are both in one group of the kernel's, as soon as both listen? @fd_a is @a's. */
+bool berth_lease_is_same_group(const struct berth_lease_owner *a, int fd_a,
+			       const struct berth_lease_owner *b);
+/* It has stopped listening, and we were not asked: shutdown(2), of which nobody tells us. */
+bool berth_lease_has_gone_unseen(const struct berth_lease_owner *owner);
+/* Does a socket of a group, of whichever one, listen? */
+bool berth_lease_has_listening_member(const struct berth_lease *lease);
 /* berth_lease_listen() of a lease that has a group. */
 BERTH_MUST_USE int berth_lease_listen_in_group(struct berth_lease *lease,
 					       struct berth_lease_owner *owner, int backlog);
+/* @owner has just begun to listen: it is the last of its group. */
+void berth_lease_enter_group(struct berth_lease *lease, struct berth_lease_owner *owner);
 /* @owner has just stopped listening: the kernel has given its place in the group to another. */
 void berth_lease_leave_group(struct berth_lease *lease, struct berth_lease_owner *owner);

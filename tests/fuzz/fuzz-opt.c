@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz/fuzz-opt.c - any command line: parsed within its bounds, or refused in printable words */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,9 @@ struct args {
 	struct berth_opt_list ports;
 	enum steer steer;
 	int fd;
+	int stop_signal;
+	int64_t log_size;
+	struct berth_value_limit limit;
 };
 
 static const char *const steer_words[] = { "all", "bind", "off", NULL };
@@ -50,6 +54,12 @@ static const struct berth_opt opts[] = {
 	{ 0, "steer", "WHAT", BERTH_AT(CHOICE, struct args, steer), "h", .words = steer_words,
 	  .base = STEER_ALL, .preset = "all" },
 	{ 0, "status-fd", "FD", BERTH_AT(FD, struct args, fd), "h" },
+	{ 0, "stop-signal", "SIGNAL", BERTH_AT(SIGNAL, struct args, stop_signal), "h",
+	  .preset = "TERM" },
+	{ 0, "log-size", "SIZE", BERTH_AT(SIZE, struct args, log_size), "h", .min = 64 * 1024,
+	  .max = 1 << 30 },
+	{ 0, "restart-limit", "N/TIME", BERTH_AT(LIMIT, struct args, limit), "h", .preset = "5/10s",
+	  .max = 32 },
 	{ 0 },
 };
 
@@ -82,6 +92,9 @@ static void check_args(const struct args *args)
 	require(args->range.lo <= args->range.hi);
 	require(args->steer >= STEER_ALL && args->steer <= STEER_OFF);
 	require(args->fd >= -1);
+	require(args->stop_signal > 0 && args->stop_signal <= SIGRTMAX);
+	require(!args->log_size || (args->log_size >= 64 * 1024 && args->log_size <= 1 << 30));
+	require(args->limit.count <= 32 && (!args->limit.count || args->limit.ms > 0));
 	require(!args->name || *args->name);
 	require(!args->file || *args->file);
 	for (size_t i = 0; i < args->ports.count; i++)

@@ -3,11 +3,13 @@
 """Programs are killed or restarted under load, unchanged: clients wait for the next life, and nobody is refused."""
 
 import os
+import socket
 import threading
+import time
 
 import pytest
 
-from berthtest import alive, answer, ids, kill, port_of, root_and_user, wait_until
+from berthtest import DEADLINE, alive, answer, ids, kill, need, port_of, root_and_user, wait_until
 from clients import Load, nobody_was_refused
 from realservers import WORK_SERVERS, Lives
 
@@ -106,6 +108,27 @@ def test_a_restart_while_another_is_under_way_ends_in_one_life(world):
 
 
 @ids("N3")
+@pytest.mark.parametrize("step", ["", "bind 5000 slow\n"], ids=["before-bind", "before-listen"])
+def test_a_changed_restart_while_another_is_under_way_is_what_counts(world, step):
+    """The life that the first one has begun never gets ready; it goes, and its clients are answered by the new command."""
+    go = os.path.join(world.folder, "go")
+    os.mkfifo(go)
+    old = Lives(world, "old", "bind 5000 old\nlisten", f"{step}say here\nwait {go}\nbind 5000 slow\nlisten")
+    new = Lives(world, "new", "bind 5000 new\nlisten")
+    world.run_d("--name", "api", "--port", "5000", "--", *old.argv)
+    clients = load(world)
+    pid = clients.answering()
+    first = world.start("restart", "api")
+    wait_until(lambda: "here" in world.berth("logs", "api").out, "the first one waits")
+    world.berth("restart", "api", "-e", "GREETING=hello", "--", *new.argv)
+    assert first.wait() == 0, first
+    assert (answer(5000)["say"], answer(5000)["greeting"]) == ("new", "hello")
+    assert len(old.pids()) == 2 and not alive(old.pids()[1]) and world.status("api")["command"] == new.argv
+    clients.answering({pid})
+    nobody_was_refused(clients.end(), in_flight=CLIENTS)
+
+
+@ids("N3")
 @root_and_user
 def test_a_restart_does_not_wait_for_the_delay_of_the_policy(world):
     """A client that comes meanwhile waits too, and is answered by the new life."""
@@ -192,6 +215,77 @@ def test_a_first_life_that_dies_before_it_serves_is_no_obstacle(world, then):
     service = world.run_d("--name", "api", "--port", "5000", *AGAIN, "--", *life.argv)["service"]
     assert service["restarts"] == 1 and port_of(service) == 5000
     assert answer(5000)["say"] == "second"
+
+
+# --- what the next life finds ---
+
+@ids("N3")
+def test_clients_wait_in_a_queue_of_their_own_length(world):
+    """The service has room for one; while nobody accepts there is room for thousands, so nobody waits for a second SYN."""
+    need("ss")
+    life = Lives(world, "api", "bind 5000 api\nlisten 1")
+    service = world.run_d("--name", "api", "--port", "5000", "--restart", "always", "--backoff", "1h", "--backoff-max",
+                          "1h", "--", *life.argv)["service"]
+
+    def room():
+        return [int(line.split()[2]) for line in world.run(["ss", "-Hltn", "sport = :5000"]).out.splitlines()]
+
+    assert room() == [1]
+    kill(service["pid"])
+    wait_until(lambda: world.services()[0]["state"] == "waiting", "the delay begins")
+    assert room() == [4096]
+    began = time.monotonic()
+    clients = [socket.create_connection(("127.0.0.1", 5000), timeout=DEADLINE) for _ in range(300)]
+    assert time.monotonic() - began < 1, "a SYN that is dropped is sent again after a second"
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    world.berth("restart", "api")
+    for client in clients:
+        with client:
+            assert '"life":2' in client.makefile().read()
+    assert room() == [1], "its own listen() counts again"
+
+
+# Says what its listening socket is like, in numbers; MODE: which of them it sets itself.
+FLAGS = """
+import fcntl, os, signal, socket
+mode = os.environ["MODE"].split(",")
+sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if "block" not in mode:
+    sock.setblocking(False)
+if "inherit" in mode:
+    sock.set_inheritable(True)
+if "options" in mode:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 50000)
+sock.bind(("127.0.0.1", 5000))
+sock.listen(7)
+get = [(socket.SOL_SOCKET, name) for name in (socket.SO_KEEPALIVE, socket.SO_RCVBUF, socket.SO_REUSEADDR, socket.SO_REUSEPORT)]
+get += [(socket.IPPROTO_TCP, name) for name in (socket.TCP_NODELAY, socket.TCP_DEFER_ACCEPT)]
+print(os.environ["MODE"], sock.fileno(), fcntl.fcntl(sock, fcntl.F_GETFD), fcntl.fcntl(sock, fcntl.F_GETFL) & os.O_NONBLOCK,
+      *[sock.getsockopt(*name) for name in get], flush=True)
+while "once" not in mode:
+    signal.pause()
+"""
+MODES = ["block", "inherit", "options", "block,inherit,options", "plain"]
+
+
+@ids("N3")
+@root_and_user
+def test_its_socket_is_as_the_program_made_it(world):
+    """Flags, close-on-exec and options are those of this life, whatever the one before had set."""
+    script = ["/usr/bin/python3", world.write("flags.py", FLAGS)]
+    bare = [world.run(script, env={"MODE": f"{mode},once"}).out.replace(",once", "") for mode in MODES]
+    world.run_d("--name", "api", "--port", "5000", "-e", f"MODE={MODES[-1]}", "--", *script)
+    for mode in MODES:
+        world.berth("restart", "api", "-e", f"MODE={mode}")
+        service = world.status("api")
+        assert (service["kept"], service["kept_why"]) == ("handed-over", None), mode
+    said = [line for line in world.berth("logs", "api").out.splitlines(True) if not line.startswith("berth: ")]
+    assert said == [bare[-1], *bare]
 
 
 # --- what is started anew inside of the tree ---

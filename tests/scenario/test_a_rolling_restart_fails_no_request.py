@@ -97,6 +97,28 @@ def test_again_and_again(world, kind):
     no_failure(clients.end())
 
 
+@ids("N4", "N1")
+def test_a_passed_socket_stays_as_long_as_one_worker_does(world):
+    """The first one that went took it along: there was "Address already in use" for the next new one."""
+    world.write("activated.py", "\n".join([
+        "import os, socket",
+        "sock = socket.socket(fileno=3)",
+        "while True:",
+        "    peer, _ = sock.accept()",
+        "    peer.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n%d' % os.getpid())",
+        "    peer.close()",
+    ]))
+    world.run_d("--name", "api", "--port", "5000", "--pass-socket", "--workers", "2", "--", "/usr/bin/python3", "activated.py")
+    before = pids(world)
+    world.berth("restart", "--rolling", "api")
+    assert sorted(pids(world)) == [1, 2] and not set(before.values()) & set(pids(world).values())
+    world.berth("scale", "api=1")
+    world.berth("scale", "api=2")
+    assert int(body(5000)) in pids(world).values()
+    world.berth("stop", "api")
+    assert bindable(5000) and not world.living()
+
+
 @ids("N4")
 def test_a_new_version_with_new_variables_takes_over(world):
     start(world, "node", "--workers", "3")

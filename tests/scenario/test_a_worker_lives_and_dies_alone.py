@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from berthtest import alive, bindable, each_containment, ids, kill, process_table, refused, wait_gone, wait_until
+from berthtest import Process, alive, bindable, each_containment, ids, kill, process_table, refused, wait_gone, wait_until
 from clients import FAILURES, Load, nobody_was_refused
 from realservers import WORK_SERVERS
 
@@ -215,6 +215,20 @@ def test_a_daemon_of_the_first_worker_is_left_alone_too(world):
     kill(families.pids[2])
     world.nothing_left()
     families.all_gone()
+
+
+@ids("N4", "N6")
+@each_containment
+def test_what_a_killed_keeper_leaves_is_ended_before_the_next_life(world):
+    """The worker never came back: its daemon, an orphan of nobody that was looked at, lived on for ever."""
+    families = Families(world, 2, "--restart", "on-failure")
+    keeper = Process(families.pids[2]).parent
+    assert Process(keeper).comm == "berth: keeper"
+    kill(keeper)
+    until(world, 2, lambda now: now["restarts"] == 1 and now["state"] == "ready", "is back")
+    families.gone(2)
+    first = worker(world, 1)
+    assert first["pid"] == families.pids[1] and not first["restarts"] and alive(families.daemons[1])
 
 
 @ids("N4", "N6")

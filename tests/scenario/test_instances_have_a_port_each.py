@@ -159,7 +159,8 @@ def test_one_that_ends_is_the_end_of_none_but_itself(world):
     start(world)
     kill(instances(world)[1]["pid"])
     wait_until(lambda: sorted(instances(world)) == [2, 3], "the first one has gone")
-    assert refused(5000) and bindable(5000)
+    wait_until(lambda: bindable(5000), "its port is free")
+    assert refused(5000)
     assert json.loads(body(5001))["instance"] == 2 and json.loads(body(5002))["instance"] == 3
 
 
@@ -196,6 +197,14 @@ def test_scale_up_and_down(world):
     assert not [pid for pid in gone if alive(pid)] and all(bindable(port) for port in (5002, 5003, 5004))
     counts = load.end()
     assert not [name for name in FAILURES if counts[name]], counts
+
+
+@ids("P10")
+def test_scale_returns_when_all_are_there(world):
+    """Without a port each is ready as soon as it is started: that the first ones are is not the answer."""
+    world.berth("run", "-d", "--name", "job", "--port", "none", "--instances", "2", "--", "sleep", "1000")
+    result = world.berth("scale", "job=20")
+    assert "20 instances" in result.err + result.out, result
 
 
 @ids("P10")
@@ -247,6 +256,20 @@ def test_the_exit_code_is_that_of_the_first_that_failed(world, ends, code):
         victim.command(f"exit {end}" if end >= 0 else f"die {-end}")
     assert run.wait() in ((code,) if code != 137 else (137, -signal.SIGKILL)), run
     assert world.services() == [] and not world.living()
+
+
+@ids("P10")
+def test_one_that_was_scaled_away_is_no_failure_of_the_others(world):
+    """Its end by SIGTERM became the exit code of `berth run`, long after it."""
+    victims = [world.victim(f"i{number}") for number in (1, 2)]
+    script = 'exec "$0" --ready-file "$2/v-i$BERTH_INSTANCE/ready" --control "$2/v-i$BERTH_INSTANCE/control" "$1"'
+    run = world.start("run", "--name", "api", "--port", "5000", "--instances", "2", "--", "sh", "-c", script,
+                      world.helper("victim"), "5000", world.folder)
+    for victim in victims:
+        victim.ready()
+    world.berth("scale", "api=1")
+    victims[0].command("exit 0")
+    assert run.wait() == 0, run
 
 
 @ids("P10", "N5")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from berthtest import BERTH, Thief, answer, bindable, ids, kill, listeners, port_of, root_and_user, skip
+from berthtest import BERTH, Thief, answer, bindable, ids, kill, listeners, port_of, root_and_user, skip, wait_until
 
 MODES = ["v4", "v6", "dual", "reuseaddr", "reuseaddr6", "reuseport", "bind0", "connect"]
 STARTS = int(os.environ.get("BERTH_HOSTILE_STARTS", "1000"))
@@ -197,4 +197,4 @@ def test_an_extra_port_is_free_again_when_the_service_closes_it(world):
     assert victim.command("listen 9464") == "ok 9464"
     assert not bindable(9464)
     victim.command("close 1")
-    assert bindable(9464)
+    wait_until(lambda: bindable(9464), "the number is free")

@@ -2,7 +2,9 @@
 # scenario/test_nothing_outlives_its_owner.py - N12: --owner, --ttl, BERTH_OWNER
 """A service tied to a shell, an agent or a time ends with it."""
 
+import datetime
 import subprocess
+import time
 
 import pytest
 
@@ -70,6 +72,22 @@ def test_a_time_to_live_ends_it(world):
     world.nothing_left()
     assert bindable(5000)
     assert "ttl" in world.berth("history", "--json").out or "ttl" in world.berth("history").out
+
+
+def seconds_of(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+@ids("N12", "I4")
+def test_a_restart_gives_no_more_time_to_live(world):
+    """Symptom: it ended at its time, and said that it would at a later one."""
+    victim = world.victim()
+    before = world.run_d("--name", "web", "--port", "9001", "--ttl", "1h", "--", *victim.argv(9001))["service"]
+    wait_until(lambda: time.time() > seconds_of(before["started_at"]) + 0.05, "a moment")
+    world.berth("restart", "web")
+    after = world.status("web")
+    assert after["started_at"] > before["started_at"]
+    assert abs(seconds_of(after["expires_at"]) - seconds_of(before["expires_at"])) < 0.01
 
 
 @ids("N12")

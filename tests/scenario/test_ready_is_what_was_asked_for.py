@@ -94,9 +94,10 @@ def test_http_is_not_ready_again_and_nothing_is_restarted(world):
     service.asked_again(5)
     now = service.status()
     assert now["state"] == "unready" and now["pid"] == before["pid"] and now["restarts"] == 0, now
+    assert (before["health"], now["health"]) == ("ok", "failing")
     service.victim.command("http 200")
     wait_until(lambda: service.status()["state"] == "ready", "ready again")
-    assert service.status()["restarts"] == 0
+    assert service.status()["restarts"] == 0 and service.status()["health"] == "ok"
 
 
 @ids("F1")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -219,3 +220,17 @@ def test_stop_all_of_a_folder_needs_no_name(world):
     if alive(service["pid"]):
         world.berth("stop", "api")
     wait_gone(service["pid"])
+
+
+@ids("I4")
+def test_several_have_their_grace_at_the_same_time(world):
+    """Eight that ignore SIGTERM: one after the other they would take eight times as long."""
+    names = [f"stubborn{number}" for number in range(8)]
+    for name in names:
+        world.berth("run", "-d", "--name", name, "--port", "none", "--grace", "1s", "--", "sh", "-c",
+                    "trap '' TERM; while :; do sleep 1000; done")
+    began = time.monotonic()
+    result = world.berth("stop", "--all")
+    assert time.monotonic() - began < len(names) and [name for name in names if f"{name} " not in result.err] == [], result
+    assert result.err.count("SIGKILL") == len(names) and world.services() == []
+    world.nothing_left()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from berthtest import (TIMED_OUT, UNKNOWN, alive, bindable, has_socket, ids, kill, port_of, root_and_user, wait_gone,
+from berthtest import (TIMED_OUT, UNKNOWN, Process, alive, bindable, has_socket, ids, kill, port_of, root_and_user, wait_gone,
                        wait_until)
 
 
@@ -161,6 +161,7 @@ def test_several_operands_are_all_waited_for(world):
     one, _ = start(world, name="one", port=5000)
     start(world, name="two", port=5001)
     wait = world.start("wait", "one", "two", "--for", "stopped")
+    wait_until(lambda: "poll" in Process(wait.popen.pid).doing, "it has looked, and waits")
     one.command("exit 0")
     wait.wait_for("^berth: shop/one has stopped")
     assert wait.popen.poll() is None

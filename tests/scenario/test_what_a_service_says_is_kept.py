@@ -9,6 +9,8 @@ import re
 import subprocess
 import time
 
+import pytest
+
 from berthtest import BERTH, ids, as_user, kill, root_and_user, skip, wait_until
 
 VICTIM_LINE = "line {} of many, long enough to fill a pipe in the end"
@@ -66,8 +68,9 @@ def test_the_last_words_are_kept_without_a_newline_too(world):
 
 @ids("F1")
 @root_and_user
-def test_nothing_is_lost_when_the_service_is_killed(world):
-    run_sh(world, "seq 1 20000; printf last; kill -9 $$", check=None)
+@pytest.mark.parametrize("options", [[], ["--tty"]], ids=["pipes", "tty"])
+def test_nothing_is_lost_when_the_service_is_killed(world, options):
+    run_sh(world, "seq 1 20000; printf last; kill -9 $$", *options, check=None)
     ended(world)
     assert lines(world) == [str(number) for number in range(1, 20001)] + ["last"]
 

@@ -7,7 +7,7 @@ one a line:
 
     bind PLACE WORD     a socket for PLACE ([ADDRESS:]PORT, "6only:" before it: IPV6_V6ONLY); clients are answered WORD
     dup PLACE WORD      the same, and before bind() it has the socket under a second number
-    listen              on all that is bound and does not listen yet
+    listen [N]          on all that is bound and does not listen yet; N clients may wait (64)
     close               what was bound last
     wait FIFO           until somebody opens FIFO for writing, and closes it
     child FOLDER        run another lives.py; it is started anew whenever it has ended
@@ -66,10 +66,10 @@ class Life:
     def dup(self, text):
         self.bind(text, copy=True)
 
-    def listen(self):
+    def listen(self, backlog="64"):
         for sock, _ in self.places:
             if sock not in self.listening:
-                sock.listen(64)
+                sock.listen(int(backlog))
                 self.listening.add(sock)
 
     def close(self):

@@ -29,19 +29,21 @@ static const struct berth_check http = { BERTH_CHECK_HTTP, "/health?a=b" };
 /* What came of a probe. */
 struct heard {
 	unsigned int times;
-	bool ok;
+	bool ok, unclear;
 	char why[256];
 	bool again; /* start another one from the callback */
 	struct berth_loop *loop;
 	const struct berth_prober_spec *spec;
 };
 
-static void on_result(struct berth_prober *prober, bool ok, const char *why, void *arg)
+static void on_result(struct berth_prober *prober, enum berth_prober_outcome outcome,
+		      const char *why, void *arg)
 {
 	struct heard *heard = arg;
 
 	heard->times++;
-	heard->ok = ok;
+	heard->ok = outcome == BERTH_PROBER_OK;
+	heard->unclear = outcome == BERTH_PROBER_UNCLEAR;
 	snprintf(heard->why, sizeof(heard->why), "%s", why);
 	if (heard->again) {
 		heard->again = false;
@@ -57,6 +59,7 @@ struct service {
 	struct berth_prober prober;
 	struct berth_prober_listener listeners[4];
 	size_t count;
+	struct berth_lease *lease;
 	int fds[4];
 	struct heard heard;
 };
@@ -134,6 +137,7 @@ static struct berth_prober_spec spec_of(const struct service *service,
 		.check = check,
 		.listeners = service->listeners,
 		.count = service->count,
+		.lease = service->lease,
 		.timeout_ms = DEADLINE_MS,
 	};
 }
@@ -590,6 +594,178 @@ static void a_specific_address_is_asked_itself(void **state)
 	service_deinit(&service);
 }
 
+/* Three workers with a socket each, in a group of the lease's; the service's own is that of one. */
+struct group {
+	struct service service;
+	struct berth_lease lease;
+	int fds[3];
+};
+
+static int take_member(struct berth_lease *lease, const struct berth_addr *addr, bool joins)
+{
+	int fd = berth_sock_new(addr->sa.sa_family, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+		joins ? berth_lease_join(lease, fd, addr) : berth_lease_bind(lease, fd, addr), 0);
+	assert_int_equal(berth_lease_listen(lease, fd, 16), 0);
+	return fd;
+}
+
+static void group_init(struct group *group, const char *host, size_t asked)
+{
+	const struct berth_lease_means means = { .ipv6 = true };
+	struct berth_addr addr = addr_of(host);
+
+	service_init(&group->service);
+	berth_lease_init(&group->lease, means, SOCK_STREAM);
+	assert_int_equal(berth_lease_take(&group->lease, PORT), 0);
+	for (size_t i = 0; i < 3; i++) {
+		group->fds[i] = take_member(&group->lease, &addr, i > 0);
+		group->service.listeners[i] = (struct berth_prober_listener){
+			.addr = addr,
+			.inode = berth_sock_inode(group->fds[i]),
+			.other = i != asked,
+		};
+	}
+	group->service.count = 3;
+	group->service.lease = &group->lease;
+}
+
+static void group_deinit(struct group *group)
+{
+	group->service.count = 0;
+	service_deinit(&group->service);
+	for (size_t i = 0; i < 3; i++)
+		berth_fd_close(&group->fds[i]);
+	berth_lease_release(&group->lease);
+}
+
+static bool leads_nowhere(const struct berth_lease *lease)
+{
+	for (size_t i = 0; i < lease->owner_size; i++)
+		for (size_t k = 0; k < BERTH_LEASE_LEADS_MAX; k++)
+			if (lease->owners[i].leads[k])
+				return false;
+	return true;
+}
+
+static void of_several_workers_the_one_that_is_asked_answers(void **state)
+{
+	static const char *const hosts[] = { "0.0.0.0", "127.0.0.1", "::", "::1" };
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(hosts) * 3; i++) {
+		size_t asked = i % 3;
+		struct group group;
+
+		group_init(&group, hosts[i / 3], asked);
+		for (int times = 0; times < 6; times++) {
+			static const char *const text[] = { "HTTP/1.1 200 OK\r\n", NULL };
+
+			/* Nobody else is there to answer: it would wait for ever. */
+			group.service.fds[0] = group.fds[asked];
+			answer(&group.service, text);
+			assert_heard(&group.service, true, "HTTP 200");
+			assert_true(leads_nowhere(&group.lease));
+			turn_until_it_rests(&group.service);
+			probe(&group.service, &tcp);
+			assert_heard(&group.service, true, "connected");
+			assert_true(leads_nowhere(&group.lease));
+			close(accept_one(group.fds[asked]));
+			turn_until_it_rests(&group.service);
+		}
+		group_deinit(&group);
+	}
+}
+
+static void a_lead_ends_with_its_probe(void **state)
+{
+	struct group group;
+
+	group_init(&group, "0.0.0.0", 1);
+	start(&group.service, &http);
+	assert_false(leads_nowhere(&group.lease));
+	berth_prober_cancel(&group.service.prober);
+	assert_true(leads_nowhere(&group.lease));
+	start(&group.service, &http);
+	berth_prober_expire(&group.service.prober, berth_prober_deadline(&group.service.prober));
+	assert_true(leads_nowhere(&group.lease));
+	/* Or with the worker, if that is gone sooner. */
+	start(&group.service, &http);
+	berth_fd_close(&group.fds[1]);
+	berth_lease_reclaim(&group.lease,
+			    berth_lease_find_owner(&group.lease, group.service.listeners[1].inode));
+	assert_true(leads_nowhere(&group.lease));
+	turn_until_heard(&group.service);
+	assert_false(group.service.heard.ok);
+	group_deinit(&group);
+}
+
+static void what_another_worker_could_answer_is_not_asked(void **state)
+{
+	struct berth_prober_spec spec;
+	struct group group;
+	struct service *service = &group.service;
+
+	group_init(&group, "0.0.0.0", 2);
+	spec = spec_of(service, &tcp);
+	spec.lease = NULL;
+	assert_int_equal(
+		berth_prober_start(&service->prober, &service->loop, &spec, 0, on_result, NULL),
+		BERTH_PROBER_E_OTHERS);
+	assert_null(service->prober.call);
+	/* One that can't be led to. */
+	group.lease.mixed_up = true;
+	spec.lease = &group.lease;
+	assert_int_equal(
+		berth_prober_start(&service->prober, &service->loop, &spec, 0, on_result, NULL),
+		BERTH_PROBER_E_OTHERS);
+	assert_null(service->prober.call);
+	assert_true(leads_nowhere(&group.lease));
+	group_deinit(&group);
+	/* A version before it, on the very address, stands in front. */
+	service_init(service);
+	serve(service, (struct listen_spec){ .host = "127.0.0.1", .reuseport = true });
+	serve(service, (struct listen_spec){ .host = "0.0.0.0", .reuseport = true });
+	service->listeners[0].other = true;
+	spec = spec_of(service, &tcp);
+	assert_int_equal(
+		berth_prober_start(&service->prober, &service->loop, &spec, 0, on_result, NULL),
+		BERTH_PROBER_E_OTHERS);
+	/* Behind it, or in the other family, it gets nothing. */
+	service->listeners[0].other = false;
+	service->listeners[1].other = true;
+	probe(service, &tcp);
+	assert_heard(service, true, "connected");
+	service_deinit(service);
+}
+
+static void another_worker_that_comes_between_the_looks_makes_it_unclear(void **state)
+{
+	struct berth_addr any = addr_of("0.0.0.0");
+	struct service service;
+	int other;
+
+	service_init(&service);
+	serve(&service, (struct listen_spec){ .host = "0.0.0.0", .reuseport = true });
+	other = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(berth_sock_set(other, SOL_SOCKET, SO_REUSEADDR, 1), 0);
+	assert_int_equal(berth_sock_set(other, SOL_SOCKET, SO_REUSEPORT, 1), 0);
+	assert_int_equal(berth_sock_bind(other, &any), 0);
+	service.fds[1] = other;
+	service.listeners[service.count++] = (struct berth_prober_listener){
+		.addr = any,
+		.inode = berth_sock_inode(other),
+		.other = true,
+	};
+	start(&service, &tcp);
+	assert_int_equal(berth_sock_listen(other, 16), 0);
+	turn_until_heard(&service);
+	assert_heard(&service, false, "another worker may have answered");
+	assert_true(service.heard.unclear);
+	service_deinit(&service);
+}
+
 static const struct {
 	const char *hosts[4];
 	const char *target;
@@ -611,7 +787,7 @@ static const struct {
 
 static void it_connects_where_the_service_listens(void **state)
 {
-	struct berth_prober_listener listeners[4];
+	struct berth_prober_listener listeners[4] = { 0 };
 	struct berth_addr target, expected;
 	char text[BERTH_ADDR_STRLEN];
 
@@ -628,6 +804,19 @@ static void it_connects_where_the_service_listens(void **state)
 		if (!berth_addr_equal(&target, &expected))
 			fail_msg("%s: %s", targets[i].hosts[0], berth_addr_format(&target, text));
 	}
+}
+
+static void it_never_connects_where_only_another_worker_listens(void **state)
+{
+	struct berth_prober_listener listeners[] = {
+		{ .addr = addr_of("127.0.0.1"), .other = true },
+		{ .addr = addr_of("127.0.0.2") },
+	};
+	struct berth_addr target, expected = addr_of("127.0.0.2");
+
+	assert_true(berth_prober_target(listeners, 2, &target));
+	assert_true(berth_addr_equal(&target, &expected));
+	assert_false(berth_prober_target(listeners, 1, &target));
 }
 
 static void a_cancelled_probe_says_nothing_and_leaves_nothing(void **state)
@@ -721,7 +910,12 @@ int main(void)
 		IN_NETNS(a_listener_of_mptcp_is_its_own),
 		IN_NETNS(no_other_machine_is_ever_asked),
 		IN_NETNS(a_specific_address_is_asked_itself),
+		IN_NETNS(of_several_workers_the_one_that_is_asked_answers),
+		IN_NETNS(a_lead_ends_with_its_probe),
+		IN_NETNS(what_another_worker_could_answer_is_not_asked),
+		IN_NETNS(another_worker_that_comes_between_the_looks_makes_it_unclear),
 		IN_NETNS(it_connects_where_the_service_listens),
+		IN_NETNS(it_never_connects_where_only_another_worker_listens),
 		IN_NETNS(a_cancelled_probe_says_nothing_and_leaves_nothing),
 		IN_NETNS(the_callback_may_start_the_next_one),
 		IN_NETNS(other_checks_are_no_affair_of_it),

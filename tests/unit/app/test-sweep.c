@@ -396,12 +396,35 @@ static void dead_records_are_swept_and_live_ones_left(void **state)
 	json_array_append(records, live);
 	json_array_append(records, dead);
 	json_array_append(records, ending);
+	assert_int_equal(berth_registry_write(&registry, id, dead), 0);
 	berth_sweep_dead(&registry, records);
 	assert_int_equal(json_array_size(records), 2);
 	assert_ptr_equal(json_array_get(records, 0), live);
 	assert_ptr_equal(json_array_get(records, 1), ending);
 	assert_false(is_alive(&orphan));
 	end_orphan(&orphan);
+}
+
+/*
+ * `berth wait` had read the record, then the supervisor ended: its good end was followed by one "by
+ * the supervisor" in the history, and the pid file of the next start was removed.
+ */
+static void a_record_that_has_gone_since_it_was_read_is_none(void **state)
+{
+	BERTH_AUTO_JSON json_t *records = json_array(), *ends = NULL;
+	json_t *record = record_of(NULL);
+	char pid_file[PATH_SIZE];
+
+	(void)state;
+	json_array_append_new(berth_registry_private(record, "files"),
+			      json_string(write_file("api.pid", "1\n", pid_file)));
+	json_array_append_new(records, record);
+	berth_registry_remove(&registry, id);
+	berth_sweep_dead(&registry, records);
+	assert_int_equal(json_array_size(records), 0);
+	assert_int_equal(access(pid_file, F_OK), 0);
+	assert_int_equal(berth_history_load(&ends), 0);
+	assert_int_equal(json_array_size(ends), 0);
 }
 
 static void all_descendants_are_ended_but_those_below_a_spared_one(void **state)
@@ -450,6 +473,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(dead_records_are_swept_and_live_ones_left, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_record_that_has_gone_since_it_was_read_is_none,
+						set_up, tear_down),
 		cmocka_unit_test(all_descendants_are_ended_but_those_below_a_spared_one),
 	};
 

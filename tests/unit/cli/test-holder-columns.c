@@ -31,14 +31,14 @@ static json_t *port_with(json_t *holders, int more)
 /* The table of @ports at @width, without colours. */
 static void assert_lines(json_t *ports, const char *names, unsigned int width, const char *expected)
 {
-	json_t *rows = berth_holder_rows(ports, names);
+	json_t *rows = berth_holder_columns_rows(ports, names);
 	struct berth_out out = { .width = width };
 	struct berth_err err = { 0 };
 	char *text = NULL;
 	size_t len;
 
 	out.results = open_memstream(&text, &len);
-	assert_int_equal(berth_holder_print(rows, names, false, &out, &err), 0);
+	assert_int_equal(berth_holder_columns_print(rows, names, false, &out, &err), 0);
 	assert_int_equal(fclose(out.results), 0);
 	assert_string_equal(text, expected);
 	free(text);

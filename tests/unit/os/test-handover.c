@@ -23,6 +23,7 @@
 
 #include "os/fdinfo.h"
 #include "os/procfs.h"
+#include "os/procsock.h"
 #include "os/uds.h"
 
 enum {
@@ -320,7 +321,7 @@ static void assert_untouched(struct caller *caller, int kept)
 {
 	uint64_t inode = 0;
 
-	assert_int_equal(berth_procfs_socket_inode(caller->pid, caller->call.fd, &inode), 0);
+	assert_int_equal(berth_procsock_inode(caller->pid, caller->call.fd, &inode), 0);
 	assert_int_equal(inode, berth_sock_inode(caller->fd));
 	assert_int_not_equal(inode, berth_sock_inode(kept));
 	berth_notify_continue(caller->notify_fd, &caller->call);
@@ -644,7 +645,7 @@ static void a_socket_that_others_have_is_handed_over_as_it_is(void **state)
 
 	(void)state;
 	assert_int_equal(hand_over(&caller, kept, true, false), 0);
-	assert_int_equal(berth_procfs_socket_inode(caller.pid, caller.call.fd, &inode), 0);
+	assert_int_equal(berth_procsock_inode(caller.pid, caller.call.fd, &inode), 0);
 	assert_int_equal(inode, berth_sock_inode(kept));
 	after = look_at(kept);
 	assert_memory_equal(&after, &before, sizeof(after));

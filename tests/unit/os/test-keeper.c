@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -21,6 +24,7 @@
 enum {
 	DEADLINE_MS = 10000,
 	KEEPERS = 50,
+	STARTS = 100,
 	HEAP_BLOCKS = 20000, /* of 100 bytes */
 	PRIVATE_KIB_MAX = 60,
 };
@@ -288,6 +292,96 @@ static void the_children_of_a_keeper_that_was_killed_are_ours(void **state)
 }
 
 /* The supervisor here is a process of its own; @in tells by its end that nobody lives. */
+/* The youngest child of @parent, if that is not us; 0: there is none. */
+static pid_t last_child_of(pid_t parent)
+{
+	char path[64], text[1024] = "", *at = text, *end;
+	BERTH_AUTO_FD int fd = -1;
+	pid_t pid, last = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return 0;
+	for (; (pid = (pid_t)strtol(at, &end, 10)) > 0; at = end)
+		last = pid == getpid() ? 0 : pid;
+	return last;
+}
+
+/* In small steps, until it has a child. */
+static void kill_as_a_young_parent(pid_t pid)
+{
+	struct berth_proc_stat stat;
+
+	do {
+		stat.state = 'X';
+		kill(pid, SIGCONT);
+		kill(pid, SIGSTOP);
+		while (berth_procfs_stat(pid, &stat) == 0 && stat.state != 'T' && stat.state != 'Z')
+			sched_yield();
+	} while (stat.state == 'T' && !last_child_of(pid));
+	kill(pid, SIGKILL);
+}
+
+BERTH_NORETURN static void kill_keepers_of(pid_t parent, const atomic_uint *round)
+{
+	unsigned int done = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (;;) {
+		unsigned int now = atomic_load(round);
+		pid_t pid = now != done ? last_child_of(parent) : 0;
+
+		if (pid) {
+			kill_as_a_young_parent(pid);
+			done = now;
+		}
+	}
+}
+
+/*
+ * Killed between the birth of its command and the word about it, it left two that waited for each
+ * other: the supervisor for that word, the command for the supervisor's. The supervisor was deaf
+ * from then on.
+ */
+static void a_keeper_that_is_killed_at_its_start_holds_nobody_up(void **state)
+{
+	const struct berth_child_spec spec = spec_of(SHELL("exit 0"));
+	int before = open_fd_count();
+	atomic_uint *round = mmap(NULL, sizeof(*round), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t parent = getpid(), killer;
+
+	(void)state;
+	assert_true(round != MAP_FAILED);
+	killer = fork();
+	assert_true(killer >= 0);
+	if (killer == 0)
+		kill_keepers_of(parent, round);
+	alarm(60);
+	for (int i = 0; i < STARTS; i++) {
+		enum berth_child_stage stage;
+		struct berth_child child;
+
+		atomic_fetch_add(round, 1);
+		if (berth_child_start(&spec, &child, &stage) == 0) {
+			waitpid(child.keeper.pid, NULL, 0);
+			berth_child_deinit(&child);
+		}
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+	kill(killer, SIGKILL);
+	waitpid(killer, NULL, 0);
+	/* One that it has stopped, and could not let go on. */
+	for (pid_t pid; (pid = last_child_of(parent)) > 0; waitpid(pid, NULL, 0))
+		kill(pid, SIGKILL);
+	alarm(0);
+	munmap(round, sizeof(*round));
+	assert_int_equal(open_fd_count(), before);
+	assert_no_children();
+}
+
 static void a_keeper_and_its_command_go_with_the_supervisor(void **state)
 {
 	struct berth_child_spec spec = spec_of((const char *const[]){ "cat", NULL });
@@ -555,6 +649,7 @@ int main(void)
 		cmocka_unit_test(a_stop_is_told_with_its_signal_and_the_end_after_it),
 		cmocka_unit_test(an_orphan_hangs_below_its_own_keeper_and_is_reaped_in_silence),
 		cmocka_unit_test(the_children_of_a_keeper_that_was_killed_are_ours),
+		cmocka_unit_test(a_keeper_that_is_killed_at_its_start_holds_nobody_up),
 		cmocka_unit_test(a_keeper_and_its_command_go_with_the_supervisor),
 		cmocka_unit_test(a_kept_start_that_fails_says_where_and_leaves_nothing),
 		cmocka_unit_test(a_command_whose_descriptors_find_no_room_does_not_run),

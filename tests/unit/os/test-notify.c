@@ -24,6 +24,7 @@
 
 #include "base/time.h"
 #include "os/procfs.h"
+#include "os/procsock.h"
 #include "os/uds.h"
 
 enum {
@@ -190,7 +191,7 @@ static void a_call_can_be_carried_out_on_a_duplicate(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(berth_procfs_socket_inode(caller.pid, call.fd, &inode), 0);
+	assert_int_equal(berth_procsock_inode(caller.pid, call.fd, &inode), 0);
 	assert_int_equal(berth_sock_inode(fd), inode);
 	assert_int_equal(berth_notify_read_addr(caller.notify_fd, &call, &addr), 0);
 	assert_true(berth_addr_is_loopback(&addr));

@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "os/procsock.h"
+
 enum {
 	NOBODY = 65534
 };
@@ -245,7 +247,7 @@ static void *outlive_leader(void *arg)
  */
 static void a_process_without_its_leading_thread_lives_and_shows_its_sockets(void **state)
 {
-	struct berth_proc_socket found[4];
+	struct berth_procsock found[4];
 	struct berth_proc_stat stat;
 	int ready[2], go[2], fd, status;
 	struct stat st;
@@ -281,7 +283,7 @@ static void a_process_without_its_leading_thread_lives_and_shows_its_sockets(voi
 	assert_int_equal(stat.state, 'Z');
 	assert_true(stat.threads > 1);
 	assert_true(berth_procfs_is_alive(&stat.id));
-	assert_int_equal(berth_procfs_find_sockets(&inode, 1, &pid, 1, found, 4, &count, NULL), 0);
+	assert_int_equal(berth_procsock_find(&inode, 1, &pid, 1, found, 4, &count, NULL), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(found[0].pid, pid);
 	assert_int_equal(found[0].inode, inode);
@@ -627,91 +629,6 @@ static void each_process_is_seen_once_in_order(void **state)
 	end_child(&child);
 }
 
-static uint64_t new_socket(int *ret_fd)
-{
-	struct stat st;
-
-	*ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(*ret_fd >= 0);
-	assert_int_equal(fstat(*ret_fd, &st), 0);
-	return st.st_ino;
-}
-
-static void the_inode_of_a_descriptor_is_read(void **state)
-{
-	struct child child;
-	uint64_t inode, got = 0;
-	int fd;
-
-	(void)state;
-	inode = new_socket(&fd);
-	child = start_child(NULL, NULL);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, fd, &got), 0);
-	assert_int_equal(got, inode);
-	got = 5;
-	assert_int_equal(berth_procfs_socket_inode(child.pid, 999, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(getpid(), child.ready, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, -1, &got), -ENOENT);
-	assert_int_equal(berth_procfs_socket_inode(0, fd, &got), -ENOENT);
-	assert_int_equal(got, 5);
-	end_child(&child);
-	assert_int_equal(berth_procfs_socket_inode(child.pid, fd, &got), -ENOENT);
-	close(fd);
-}
-
-static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(void **state)
-{
-	struct berth_proc_socket found[8];
-	uint64_t inodes[3];
-	struct child child;
-	int a, b, copy;
-	size_t count = 0, unreadable = 0;
-	bool mine = false, theirs = false;
-
-	(void)state;
-	inodes[0] = 1; /* no socket */
-	inodes[2] = new_socket(&a);
-	copy = fcntl(a, F_DUPFD_CLOEXEC, 200);
-	assert_true(copy >= 200);
-	child = start_child(NULL, NULL);
-	inodes[1] = new_socket(&b);
-
-	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, NULL, 0, found, 8, &count, &unreadable), 0);
-	assert_int_equal(count, 3);
-	for (size_t i = 0; i < count; i++) {
-		assert_true(i == 0 || found[i].pid >= found[i - 1].pid);
-		if (found[i].inode == inodes[1]) {
-			assert_int_equal(found[i].pid, getpid());
-			assert_int_equal(found[i].fd, b);
-		} else {
-			assert_int_equal(found[i].inode, inodes[2]);
-			assert_int_equal(found[i].fd, a);
-			mine |= found[i].pid == getpid();
-			theirs |= found[i].pid == child.pid;
-		}
-	}
-	assert_true(mine && theirs);
-
-	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, &child.pid, 1, found, 8, &count, NULL), 0);
-	assert_int_equal(count, 1);
-	assert_int_equal(found[0].pid, child.pid);
-	assert_int_equal(berth_procfs_find_sockets(inodes, 3, NULL, 0, found, 1, &count, NULL), 0);
-	assert_int_equal(count, 1);
-	assert_int_equal(berth_procfs_find_sockets(NULL, 0, NULL, 0, found, 8, &count, NULL), 0);
-	assert_int_equal(count, 0);
-	end_child(&child);
-	assert_int_equal(
-		berth_procfs_find_sockets(inodes, 3, &child.pid, 1, found, 8, &count, &unreadable),
-		0);
-	assert_int_equal(count, 0);
-	assert_int_equal(unreadable, 0);
-	close(a);
-	close(b);
-	close(copy);
-}
-
 /* In a child, since there is no way back. The exit status tells the line that failed. */
 #define CHECK_IN_CHILD(condition) \
 	do { \
@@ -719,45 +636,35 @@ static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(vo
 			_exit(1); \
 	} while (0)
 
-static void look_at_a_stranger(pid_t stranger, uint64_t inode)
+static void look_at_a_stranger(pid_t stranger)
 {
-	struct berth_proc_socket found[2];
-	size_t count = 9, unreadable = 0;
-	uint64_t got;
 	char buf[64];
 	bool has;
 
 	CHECK_IN_CHILD(berth_procfs_cwd(stranger, buf, sizeof(buf)) == -EACCES);
 	CHECK_IN_CHILD(berth_procfs_environ_has(stranger, "A=1", &has) == -EACCES);
-	CHECK_IN_CHILD(berth_procfs_socket_inode(stranger, 0, &got) == -EACCES);
-	CHECK_IN_CHILD(berth_procfs_find_sockets(&inode, 1, &stranger, 1, found, 2, &count,
-						 &unreadable) == 0);
-	CHECK_IN_CHILD(count == 0 && unreadable == 1);
 	_exit(7);
 }
 
-static void a_stranger_is_closed_to_us_and_counted(void **state)
+static void a_stranger_is_closed_to_us(void **state)
 {
 	pid_t parent = getpid(), child;
-	uint64_t inode;
-	int fd, status;
+	int status;
 
 	(void)state;
 	if (geteuid() != 0) {
 		print_message("only root can become somebody else\n");
 		skip();
 	}
-	inode = new_socket(&fd);
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		CHECK_IN_CHILD(syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0);
-		look_at_a_stranger(parent, inode);
+		look_at_a_stranger(parent);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
-	close(fd);
 }
 
 int main(void)
@@ -780,9 +687,7 @@ int main(void)
 		cmocka_unit_test(the_working_folder_is_told_or_too_long),
 		cmocka_unit_test(the_wait_channel_is_text_or_empty),
 		cmocka_unit_test(each_process_is_seen_once_in_order),
-		cmocka_unit_test(the_inode_of_a_descriptor_is_read),
-		cmocka_unit_test(sockets_are_found_in_all_their_holders_with_the_lowest_descriptor),
-		cmocka_unit_test(a_stranger_is_closed_to_us_and_counted),
+		cmocka_unit_test(a_stranger_is_closed_to_us),
 	};
 
 	/* A socket of a test that failed must not live on in the children of the next ones. */

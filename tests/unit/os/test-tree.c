@@ -222,6 +222,7 @@ static void who_has_lost_only_its_first_thread_lives(void **state)
 static void *be_a_parent(void *arg)
 {
 	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* it holds both ends of the pipe */
 		tell(thread_fds[0], getpid());
 		wait_for_the_end_of(thread_fds[1]);
 		_exit(0);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // servers/work/server.js - the server of work/README as Node programs are written
+// BUSY: how many times as long /busy is, otherwise once.
 const http = require("http");
 
 const number = (name) => Number(process.env[name]) || 0;
+const STEPS = (number("BUSY") || 1) * 1000000;
 let draining = false;
 
 function burn() {
 	let value = 1;
-	for (let i = 0; i < 1000000; i++)
+	for (let i = 0; i < STEPS; i++)
 		value = (Math.imul(value, 1664525) + 1013904223) | 0;
 	return value;
 }

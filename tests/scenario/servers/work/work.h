@@ -34,12 +34,14 @@ static inline void work_delay(void)
 	usleep((useconds_t)work_number("START_DELAY_MS") * 1000);
 }
 
+/* BUSY: how many times as long; otherwise once. */
 static inline void work_burn(void)
 {
+	long times = work_number("BUSY") ? work_number("BUSY") : 1;
 	volatile uint32_t result;
 	uint32_t value = 1;
 
-	for (int i = 0; i < 1000000; i++)
+	for (long i = 0; i < times * 1000000; i++)
 		value = value * 1664525 + 1013904223;
 	result = value;
 	(void)result;

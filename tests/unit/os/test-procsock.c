@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unit/os/test-procfs-sockets.c - who has a socket, among many processes */
+/* unit/os/test-procsock.c - who has a socket, among many processes */
+#include "os/procsock.h"
 #include "os/procfs.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -55,14 +57,131 @@ static void end_child(pid_t pid)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
-static struct berth_proc_sockets load(const uint64_t *inodes, size_t count)
+static struct berth_procsock_list load(const uint64_t *inodes, size_t count)
 {
-	struct berth_proc_socket_query query = { .inodes = inodes, .inode_count = count };
-	struct berth_proc_sockets sockets;
+	struct berth_procsock_query query = { .inodes = inodes, .inode_count = count };
+	struct berth_procsock_list sockets;
 
 	memset(&sockets, 0xa5, sizeof(sockets));
-	assert_int_equal(berth_procfs_load_sockets(&query, &sockets), 0);
+	assert_int_equal(berth_procsock_load(&query, &sockets), 0);
 	return sockets;
+}
+
+static void the_inode_of_a_descriptor_is_read(void **state)
+{
+	int fd = new_socket(), other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	uint64_t inode = berth_sock_inode(fd), got = 0;
+	pid_t child;
+
+	(void)state;
+	child = start_child();
+	assert_int_equal(berth_procsock_inode(child, fd, &got), 0);
+	assert_int_equal(got, inode);
+	got = 5;
+	assert_int_equal(berth_procsock_inode(child, 999, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(getpid(), other, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(child, -1, &got), -ENOENT);
+	assert_int_equal(berth_procsock_inode(0, fd, &got), -ENOENT);
+	assert_int_equal(got, 5);
+	end_child(child);
+	assert_int_equal(berth_procsock_inode(child, fd, &got), -ENOENT);
+	close(fd);
+	close(other);
+}
+
+static void sockets_are_found_in_all_their_holders_with_the_lowest_descriptor(void **state)
+{
+	struct berth_procsock found[8];
+	uint64_t inodes[3];
+	pid_t child;
+	int a = new_socket(), b, copy;
+	size_t count = 0, unreadable = 0;
+	bool mine = false, theirs = false;
+
+	(void)state;
+	inodes[0] = 1; /* no socket */
+	inodes[2] = berth_sock_inode(a);
+	copy = fcntl(a, F_DUPFD_CLOEXEC, 200);
+	assert_true(copy >= 200);
+	child = start_child();
+	b = new_socket();
+	inodes[1] = berth_sock_inode(b);
+
+	assert_int_equal(berth_procsock_find(inodes, 3, NULL, 0, found, 8, &count, &unreadable), 0);
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(i == 0 || found[i].pid >= found[i - 1].pid);
+		if (found[i].inode == inodes[1]) {
+			assert_int_equal(found[i].pid, getpid());
+			assert_int_equal(found[i].fd, b);
+		} else {
+			assert_int_equal(found[i].inode, inodes[2]);
+			assert_int_equal(found[i].fd, a);
+			mine |= found[i].pid == getpid();
+			theirs |= found[i].pid == child;
+		}
+	}
+	assert_true(mine && theirs);
+
+	assert_int_equal(berth_procsock_find(inodes, 3, &child, 1, found, 8, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(found[0].pid, child);
+	assert_int_equal(berth_procsock_find(inodes, 3, NULL, 0, found, 1, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(berth_procsock_find(NULL, 0, NULL, 0, found, 8, &count, NULL), 0);
+	assert_int_equal(count, 0);
+	end_child(child);
+	assert_int_equal(berth_procsock_find(inodes, 3, &child, 1, found, 8, &count, &unreadable),
+			 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(unreadable, 0);
+	close(a);
+	close(b);
+	close(copy);
+}
+
+/* In a child, since there is no way back. The exit status tells the line that failed. */
+#define CHECK_IN_CHILD(condition) \
+	do { \
+		if (!(condition)) \
+			_exit(1); \
+	} while (0)
+
+static void look_at_a_stranger(pid_t stranger, uint64_t inode)
+{
+	struct berth_procsock found[2];
+	size_t count = 9, unreadable = 0;
+	uint64_t got;
+
+	CHECK_IN_CHILD(berth_procsock_inode(stranger, 0, &got) == -EACCES);
+	CHECK_IN_CHILD(
+		berth_procsock_find(&inode, 1, &stranger, 1, found, 2, &count, &unreadable) == 0);
+	CHECK_IN_CHILD(count == 0 && unreadable == 1);
+	_exit(7);
+}
+
+static void a_stranger_is_closed_to_us_and_counted(void **state)
+{
+	pid_t parent = getpid(), child;
+	int fd = new_socket(), status;
+	uint64_t inode;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("only root can become somebody else\n");
+		skip();
+	}
+	inode = berth_sock_inode(fd);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		CHECK_IN_CHILD(syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0);
+		look_at_a_stranger(parent, inode);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	close(fd);
 }
 
 static void everyone_who_inherited_a_socket_is_found_with_his_identity(void **state)
@@ -70,7 +189,7 @@ static void everyone_who_inherited_a_socket_is_found_with_his_identity(void **st
 	int fd = new_socket(), second = new_socket();
 	uint64_t inodes[] = { 1, berth_sock_inode(second), berth_sock_inode(fd) };
 	pid_t children[CHILDREN];
-	struct berth_proc_sockets sockets;
+	struct berth_procsock_list sockets;
 	size_t found = 0;
 
 	(void)state;
@@ -79,7 +198,7 @@ static void everyone_who_inherited_a_socket_is_found_with_his_identity(void **st
 	sockets = load(inodes, 3);
 	assert_int_equal(sockets.count, 2 * (CHILDREN + 1));
 	for (size_t i = 0; i < sockets.count; i++) {
-		const struct berth_proc_socket *at = &sockets.found[i];
+		const struct berth_procsock *at = &sockets.found[i];
 		struct berth_proc_id id = { at->pid, at->start_ticks };
 
 		assert_true(berth_procfs_is_alive(&id));
@@ -90,7 +209,7 @@ static void everyone_who_inherited_a_socket_is_found_with_his_identity(void **st
 			found += at->pid == children[k];
 	}
 	assert_int_equal(found, 2 * CHILDREN);
-	berth_procfs_sockets_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
 	for (size_t i = 0; i < CHILDREN; i++)
 		end_child(children[i]);
 	close(second);
@@ -129,12 +248,12 @@ static void comparing_with_a_holder_misses_nobody(void **state)
 		close(go[0]);
 	}
 	for (size_t count = 1; count <= 2; count++) {
-		struct berth_proc_sockets sockets = load(inodes, count);
+		struct berth_procsock_list sockets = load(inodes, count);
 		size_t first = 1 + (CHILDREN + 2) / 3, second = 1 + (CHILDREN + 4) / 5, mine = 0;
 
 		assert_int_equal(sockets.count, count == 1 ? first : first + second);
 		for (size_t i = 0; i < sockets.count; i++) {
-			const struct berth_proc_socket *at = &sockets.found[i];
+			const struct berth_procsock *at = &sockets.found[i];
 			size_t k = at->inode == inodes[1];
 
 			assert_int_equal(at->fd, fds[k]);
@@ -143,7 +262,7 @@ static void comparing_with_a_holder_misses_nobody(void **state)
 				assert_true(at->pid != children[j] || j % (k ? 5 : 3) == 0);
 		}
 		assert_int_equal(mine, count);
-		berth_procfs_sockets_deinit(&sockets);
+		berth_procsock_list_deinit(&sockets);
 	}
 	for (size_t i = 0; i < CHILDREN; i++)
 		end_child(children[i]);
@@ -178,13 +297,13 @@ static void a_holder_that_shuffles_its_descriptors_hides_nobody(void **state)
 	for (size_t i = 0; i < CHILDREN; i++)
 		children[i] = start_child();
 	for (size_t round = 0; round < 20; round++) {
-		struct berth_proc_sockets sockets = load(&inode, 1);
+		struct berth_procsock_list sockets = load(&inode, 1);
 		size_t found = 0;
 
 		for (size_t i = 0; i < sockets.count; i++)
 			found += sockets.found[i].pid != shuffler;
 		assert_int_equal(found, CHILDREN + 1);
-		berth_procfs_sockets_deinit(&sockets);
+		berth_procsock_list_deinit(&sockets);
 	}
 	end_child(shuffler);
 	for (size_t i = 0; i < CHILDREN; i++)
@@ -196,7 +315,7 @@ static void of_hundreds_of_descriptors_none_is_missed(void **state)
 {
 	static int fds[SOCKETS];
 	static uint64_t inodes[SOCKETS];
-	struct berth_proc_sockets sockets;
+	struct berth_procsock_list sockets;
 	pid_t self = getpid();
 	size_t mine = 0;
 
@@ -211,23 +330,23 @@ static void of_hundreds_of_descriptors_none_is_missed(void **state)
 	sockets = load(inodes, SOCKETS);
 	assert_int_equal(sockets.count, SOCKETS);
 	for (size_t i = 0; i < sockets.count; i++) {
-		struct berth_proc_socket *at = &sockets.found[i];
+		struct berth_procsock *at = &sockets.found[i];
 
 		assert_int_equal(at->pid, self);
 		for (size_t k = 0; k < SOCKETS; k++)
 			mine += at->inode == inodes[k] && at->fd == fds[k];
 	}
 	assert_int_equal(mine, SOCKETS);
-	berth_procfs_sockets_deinit(&sockets);
-	berth_procfs_sockets_deinit(&sockets);
-	berth_procfs_sockets_deinit(NULL);
+	berth_procsock_list_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
+	berth_procsock_list_deinit(NULL);
 	for (int fd = fds[0]; fd <= fds[SOCKETS - 1] + SOCKETS; fd++)
 		close(fd);
 }
 
 static void every_socket_can_be_asked_for(void **state)
 {
-	struct berth_proc_sockets sockets;
+	struct berth_procsock_list sockets;
 	int pair[2], fd = new_socket(), file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	size_t found = 0;
 
@@ -241,7 +360,7 @@ static void every_socket_can_be_asked_for(void **state)
 				 sockets.found[i].fd == pair[1];
 	}
 	assert_int_equal(found, 3);
-	berth_procfs_sockets_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
 	close(pair[0]);
 	close(pair[1]);
 	close(file);
@@ -251,33 +370,33 @@ static void every_socket_can_be_asked_for(void **state)
 static void a_socket_is_borrowed_only_if_it_is_still_the_same(void **state)
 {
 	int fd = new_socket(), borrowed;
-	struct berth_proc_socket socket = { .inode = berth_sock_inode(fd), .fd = fd };
+	struct berth_procsock socket = { .inode = berth_sock_inode(fd), .fd = fd };
 
 	(void)state;
 	socket.pid = start_child();
 	close(fd);
-	borrowed = berth_procfs_borrow_socket(&socket);
+	borrowed = berth_procsock_borrow(&socket);
 	assert_true(borrowed >= 0);
 	assert_int_equal(berth_sock_inode(borrowed), socket.inode);
 	assert_int_equal(fcntl(borrowed, F_GETFD), FD_CLOEXEC);
 	close(borrowed);
 	socket.inode++;
-	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+	assert_int_equal(berth_procsock_borrow(&socket), -ENOENT);
 	socket.inode--;
 	socket.fd = 999;
-	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+	assert_int_equal(berth_procsock_borrow(&socket), -ENOENT);
 	socket.fd = fd;
 	end_child(socket.pid);
-	assert_int_equal(berth_procfs_borrow_socket(&socket), -ENOENT);
+	assert_int_equal(berth_procsock_borrow(&socket), -ENOENT);
 }
 
 static void without_a_descriptor_left_it_is_an_error(void **state)
 {
 	struct rlimit before, limit;
-	struct berth_proc_sockets sockets = { .count = 99 };
+	struct berth_procsock_list sockets = { .count = 99 };
 	uint64_t inode;
 	int fd = new_socket();
-	struct berth_proc_socket_query query = { .inodes = &inode, .inode_count = 1 };
+	struct berth_procsock_query query = { .inodes = &inode, .inode_count = 1 };
 
 	(void)state;
 	inode = berth_sock_inode(fd);
@@ -286,7 +405,7 @@ static void without_a_descriptor_left_it_is_an_error(void **state)
 	limit = before;
 	limit.rlim_cur = (rlim_t)fd + 2;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_int_equal(berth_procfs_load_sockets(&query, &sockets), -EMFILE);
+	assert_int_equal(berth_procsock_load(&query, &sockets), -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(sockets.count, 99);
 	close(fd);
@@ -343,17 +462,17 @@ static void who_may_not_look_counts_those_that_have_descriptors(void **state)
 	assert_true(child >= 0);
 	if (child == 0) {
 		uint64_t inode = 1;
-		struct berth_proc_socket_query query = {
+		struct berth_procsock_query query = {
 			.inodes = &inode,
 			.inode_count = 1,
 			.pids = pids,
 			.pid_count = 2,
 		};
-		struct berth_proc_sockets sockets;
+		struct berth_procsock_list sockets;
 
 		if (syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0)
 			_exit(2);
-		if (berth_procfs_load_sockets(&query, &sockets) < 0)
+		if (berth_procsock_load(&query, &sockets) < 0)
 			_exit(1);
 		_exit(sockets.count == 0 && sockets.hidden == expected ? 7 : 1);
 	}
@@ -370,6 +489,9 @@ static void who_may_not_look_counts_those_that_have_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_inode_of_a_descriptor_is_read),
+		cmocka_unit_test(sockets_are_found_in_all_their_holders_with_the_lowest_descriptor),
+		cmocka_unit_test(a_stranger_is_closed_to_us_and_counted),
 		cmocka_unit_test(everyone_who_inherited_a_socket_is_found_with_his_identity),
 		cmocka_unit_test(comparing_with_a_holder_misses_nobody),
 		cmocka_unit_test(a_holder_that_shuffles_its_descriptors_hides_nobody),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* unit/os/test-procfs-scan.c - one process at a time, looked at or compared with a sample */
-#include "os/procfs-scan.h"
+/* unit/os/test-procsock-scan.c - one process at a time, looked at or compared with a sample */
+#include "os/procsock-scan.h"
+#include "os/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,8 @@
 
 /* A search for one socket of ours, of which we are the sample. */
 struct search {
-	struct berth_procfs_scan scan;
-	struct berth_procfs_scan_worker worker;
+	struct berth_procsock_scan scan;
+	struct berth_procsock_scan_worker worker;
 	uint64_t inode;
 	int fd;
 };
@@ -40,7 +41,7 @@ static void init(struct search *search)
 	search->scan.compares = search->scan.sized;
 	search->scan.inodes = &search->inode;
 	search->scan.inode_count = 1;
-	search->scan.samples[0] = (struct berth_proc_socket){
+	search->scan.samples[0] = (struct berth_procsock){
 		.inode = search->inode,
 		.pid = getpid(),
 		.fd = search->fd,
@@ -61,7 +62,7 @@ static void deinit(struct search *search)
 static int find(struct search *search, pid_t pid)
 {
 	search->worker.count = 0;
-	assert_int_equal(berth_procfs_scan_process(&search->worker, pid), 0);
+	assert_int_equal(berth_procsock_scan_process(&search->worker, pid), 0);
 	if (!search->worker.count)
 		return -1;
 	assert_int_equal(search->worker.found[0].pid, pid);
@@ -161,7 +162,7 @@ static void looking_and_comparing_find_the_same(void **state)
 	(void)state;
 	init(&search);
 	check_all_shapes(&search);
-	assert_true(berth_procfs_scan_is_true(&search.scan));
+	assert_true(berth_procsock_scan_is_true(&search.scan));
 	search.scan.compares = false;
 	check_all_shapes(&search);
 	deinit(&search);
@@ -173,7 +174,7 @@ static void the_first_that_is_found_is_the_sample(void **state)
 
 	(void)state;
 	init(&search);
-	search.scan.samples[0] = (struct berth_proc_socket){ 0 };
+	search.scan.samples[0] = (struct berth_procsock){ 0 };
 	search.scan.sampled = 0;
 	assert_int_equal(find_in_child(&search, HAS_ANOTHER), -1);
 	assert_int_equal(search.scan.sampled, 0);
@@ -201,17 +202,17 @@ static void a_sample_that_is_gone_is_noticed(void **state)
 	}
 	search.scan.samples[0].fd = 999;
 	assert_int_equal(find_in_child(&search, HAS_IT), search.fd);
-	assert_false(berth_procfs_scan_is_true(&search.scan));
+	assert_false(berth_procsock_scan_is_true(&search.scan));
 
 	other = berth_sock_new(AF_INET, SOCK_STREAM, 0);
 	search.scan.samples[0].fd = other;
-	assert_false(berth_procfs_scan_is_true(&search.scan));
+	assert_false(berth_procsock_scan_is_true(&search.scan));
 	search.scan.samples[0].fd = search.fd;
-	assert_true(berth_procfs_scan_is_true(&search.scan));
+	assert_true(berth_procsock_scan_is_true(&search.scan));
 	search.scan.samples[0].pid = start_child(search.fd, HAS_IT);
-	assert_true(berth_procfs_scan_is_true(&search.scan));
+	assert_true(berth_procsock_scan_is_true(&search.scan));
 	end_child(search.scan.samples[0].pid);
-	assert_false(berth_procfs_scan_is_true(&search.scan));
+	assert_false(berth_procsock_scan_is_true(&search.scan));
 	assert_int_equal(find_in_child(&search, HAS_IT), search.fd);
 	close(other);
 	deinit(&search);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* os/procfs-scan.h - the descriptors of one process after the other, for procfs-sockets.c */
+/* os/procsock-scan.h - the descriptors of one process after the other, for procsock.c */
 #pragma once
 
-#include "os/procfs.h"
+#include "os/procsock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,14 +11,14 @@
 
 enum {
 	/* Of so many sockets comparing is less work than looking. */
-	BERTH_PROCFS_SCAN_SAMPLES_MAX = 2,
+	BERTH_PROCSOCK_SCAN_SAMPLES_MAX = 2,
 };
 
 /*
  * What all threads of a search have in common. Nothing changes while they run but what is atomic,
  * and @samples under the lock.
  */
-struct berth_procfs_scan {
+struct berth_procsock_scan {
 	int proc_fd;
 	bool sized; /* the size of a /proc/PID/fd is told */
 	const uint64_t *inodes; /* sorted; NULL: all */
@@ -27,28 +27,29 @@ struct berth_procfs_scan {
 	size_t pid_count;
 	size_t from; /* of @pids: the one to begin with */
 	atomic_int error; /* of any thread: all end */
-	bool compares; /* with samples, see procfs-scan.c */
+	bool compares; /* with samples, see procsock-scan.c */
 	pthread_mutex_t lock;
 	/* A holder of each of @inodes; a bit of @sampled for each that is known, and stays. */
-	struct berth_proc_socket samples[BERTH_PROCFS_SCAN_SAMPLES_MAX];
+	struct berth_procsock samples[BERTH_PROCSOCK_SCAN_SAMPLES_MAX];
 	atomic_uint sampled;
 };
 
 /* One thread of them. */
-struct berth_procfs_scan_worker {
-	struct berth_procfs_scan *scan;
-	struct berth_proc_socket *found; /* owned */
+struct berth_procsock_scan_worker {
+	struct berth_procsock_scan *scan;
+	struct berth_procsock *found; /* owned */
 	size_t size, count, first; /* first: of the process at hand */
 	unsigned int hidden;
 	pid_t pid; /* at hand */
 };
 
 /* "socket:[4711]" */
-bool berth_procfs_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode);
+bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode);
 /*
  * Adds what the process has of the sought sockets, each of its descriptors, lowest first. A process
  * that has gone has nothing. -EMFILE, -ENOMEM, -E2BIG.
  */
-BERTH_MUST_USE int berth_procfs_scan_process(struct berth_procfs_scan_worker *worker, pid_t pid);
+BERTH_MUST_USE int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker,
+					       pid_t pid);
 /* In the end: was nobody compared with what is no sample any more? */
-bool berth_procfs_scan_is_true(struct berth_procfs_scan *scan);
+bool berth_procsock_scan_is_true(struct berth_procsock_scan *scan);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* os/procfs-scan.c - the descriptors of one process after the other */
+/* os/procsock-scan.c - the descriptors of one process after the other */
 /*
  * Since Linux 6.2 the size of a /proc/PID/fd is the number of its descriptors, and anybody may ask
  * for that. So kernel threads, which have none, cost nearly nothing, and are not taken for processes
@@ -13,7 +13,7 @@
  * Everything is read through the descriptor of the opened fd folder, which means one process for
  * ever. A pid that is given again can't make one of two.
  */
-#include "os/procfs-scan.h"
+#include "os/procsock-scan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +25,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/procfs.h"
+
 enum {
 	PATH_LEN = 64, /* two numbers and some words */
 	FOUND_MAX = 1 << 22,
@@ -32,7 +34,7 @@ enum {
 	GAPS_MAX = 64,
 };
 
-bool berth_procfs_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode)
+bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode)
 {
 	static const char prefix[] = "socket:[";
 	uint64_t inode = 0;
@@ -56,18 +58,18 @@ static int compare_inodes(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
-static bool is_sought(const struct berth_procfs_scan *scan, uint64_t inode)
+static bool is_sought(const struct berth_procsock_scan *scan, uint64_t inode)
 {
 	if (!scan->inodes)
 		return true;
 	return bsearch(&inode, scan->inodes, scan->inode_count, sizeof(inode), compare_inodes);
 }
 
-static int add(struct berth_procfs_scan_worker *worker, uint64_t inode, int fd)
+static int add(struct berth_procsock_scan_worker *worker, uint64_t inode, int fd)
 {
 	if (worker->count == worker->size) {
 		size_t size = worker->size ? 2 * worker->size : 64;
-		struct berth_proc_socket *found;
+		struct berth_procsock *found;
 
 		if (size > FOUND_MAX)
 			return -E2BIG;
@@ -78,7 +80,7 @@ static int add(struct berth_procfs_scan_worker *worker, uint64_t inode, int fd)
 		worker->size = size;
 	}
 	worker->found[worker->count++] =
-		(struct berth_proc_socket){ .inode = inode, .pid = worker->pid, .fd = fd };
+		(struct berth_procsock){ .inode = inode, .pid = worker->pid, .fd = fd };
 	return 0;
 }
 
@@ -96,14 +98,14 @@ static int as_number(const char *name)
 }
 
 /* One link of the fd folder @dir_fd. */
-static int look_at(struct berth_procfs_scan_worker *worker, int dir_fd, const char *name)
+static int look_at(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
 {
 	char link[PATH_LEN];
 	uint64_t inode;
 	ssize_t n;
 
 	n = readlinkat(dir_fd, name, link, sizeof(link));
-	if (n > 0 && berth_procfs_scan_parse_link(link, (size_t)n, &inode) &&
+	if (n > 0 && berth_procsock_scan_parse_link(link, (size_t)n, &inode) &&
 	    is_sought(worker->scan, inode))
 		return add(worker, inode, as_number(name));
 	return 0;
@@ -113,8 +115,8 @@ static int look_at(struct berth_procfs_scan_worker *worker, int dir_fd, const ch
  * Calls @fn for each entry of the folder but "." and "..", all of @expected (-1: until the end).
  * How many there were, or -errno.
  */
-static ssize_t each_entry(struct berth_procfs_scan_worker *worker, int dir_fd, ssize_t expected,
-			  int (*fn)(struct berth_procfs_scan_worker *worker, int dir_fd,
+static ssize_t each_entry(struct berth_procsock_scan_worker *worker, int dir_fd, ssize_t expected,
+			  int (*fn)(struct berth_procsock_scan_worker *worker, int dir_fd,
 				    const char *name))
 {
 	char entries[16384] __attribute__((aligned(8)));
@@ -141,7 +143,7 @@ static ssize_t each_entry(struct berth_procfs_scan_worker *worker, int dir_fd, s
 }
 
 /* @stat: where the process's stat is, from @dir_fd. Of one that has gone by now nothing is told. */
-static void identify(struct berth_procfs_scan_worker *worker, int dir_fd, const char *stat)
+static void identify(struct berth_procsock_scan_worker *worker, int dir_fd, const char *stat)
 {
 	BERTH_AUTO_FD int fd = openat(dir_fd, stat, O_RDONLY | O_CLOEXEC);
 	struct berth_proc_stat parsed = { 0 };
@@ -157,7 +159,7 @@ static void identify(struct berth_procfs_scan_worker *worker, int dir_fd, const 
 }
 
 /* One folder of descriptors, @path relative to /proc. The number of its entries, or -errno. */
-static ssize_t scan_folder(struct berth_procfs_scan_worker *worker, const char *path,
+static ssize_t scan_folder(struct berth_procsock_scan_worker *worker, const char *path,
 			   const char *stat)
 {
 	BERTH_AUTO_FD int fd = -1;
@@ -175,7 +177,7 @@ static ssize_t scan_folder(struct berth_procfs_scan_worker *worker, const char *
 	return n;
 }
 
-static int try_thread(struct berth_procfs_scan_worker *worker, int dir_fd, const char *name)
+static int try_thread(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
 {
 	char path[PATH_LEN];
 	ssize_t n;
@@ -192,7 +194,7 @@ static int try_thread(struct berth_procfs_scan_worker *worker, int dir_fd, const
 }
 
 /* Other ones than the leading thread? */
-static bool has_threads(struct berth_procfs_scan_worker *worker)
+static bool has_threads(struct berth_procsock_scan_worker *worker)
 {
 	char path[PATH_LEN];
 	struct stat st;
@@ -207,7 +209,7 @@ static bool has_threads(struct berth_procfs_scan_worker *worker)
  * closed to us if we are not root: its other threads show them. They share one table, so that the
  * first one with entries tells all.
  */
-static int scan_threads(struct berth_procfs_scan_worker *worker)
+static int scan_threads(struct berth_procsock_scan_worker *worker)
 {
 	BERTH_AUTO_FD int fd = -1;
 	char path[PATH_LEN];
@@ -224,7 +226,7 @@ static int scan_threads(struct berth_procfs_scan_worker *worker)
 }
 
 /* A folder that we may not open: of a process that has descriptors? */
-static bool is_hidden(struct berth_procfs_scan_worker *worker, const char *path)
+static bool is_hidden(struct berth_procsock_scan_worker *worker, const char *path)
 {
 	struct stat st;
 
@@ -233,14 +235,14 @@ static bool is_hidden(struct berth_procfs_scan_worker *worker, const char *path)
 }
 
 /* Is a holder known of each socket? */
-static bool has_samples(struct berth_procfs_scan *scan)
+static bool has_samples(struct berth_procsock_scan *scan)
 {
 	return scan->compares && atomic_load(&scan->sampled) == (1u << scan->inode_count) - 1;
 }
 
-static void take_samples(struct berth_procfs_scan_worker *worker)
+static void take_samples(struct berth_procsock_scan_worker *worker)
 {
-	struct berth_procfs_scan *scan = worker->scan;
+	struct berth_procsock_scan *scan = worker->scan;
 
 	if (!scan->compares || has_samples(scan))
 		return;
@@ -259,13 +261,13 @@ static void take_samples(struct berth_procfs_scan_worker *worker)
 }
 
 /* Is descriptor @fd of the process none of the samples? -errno: it can't be told. */
-static int differs(struct berth_procfs_scan_worker *worker, int fd)
+static int differs(struct berth_procsock_scan_worker *worker, int fd)
 {
-	const struct berth_procfs_scan *scan = worker->scan;
+	const struct berth_procsock_scan *scan = worker->scan;
 	long r = 0;
 
 	for (size_t i = 0; i < scan->inode_count; i++) {
-		const struct berth_proc_socket *sample = &scan->samples[i];
+		const struct berth_procsock *sample = &scan->samples[i];
 
 		r = syscall(SYS_kcmp, sample->pid, worker->pid, KCMP_FILE, sample->fd, fd);
 		if (r <= 0)
@@ -275,7 +277,7 @@ static int differs(struct berth_procfs_scan_worker *worker, int fd)
 }
 
 /* Does the process surely have none of the samples? @path: its folder of descriptors. */
-static bool is_clear(struct berth_procfs_scan_worker *worker, const char *path)
+static bool is_clear(struct berth_procsock_scan_worker *worker, const char *path)
 {
 	off_t seen = 0;
 	struct stat st;
@@ -294,7 +296,7 @@ static bool is_clear(struct berth_procfs_scan_worker *worker, const char *path)
 	return seen == st.st_size;
 }
 
-int berth_procfs_scan_process(struct berth_procfs_scan_worker *worker, pid_t pid)
+int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker, pid_t pid)
 {
 	char path[PATH_LEN];
 	ssize_t n;
@@ -316,15 +318,15 @@ int berth_procfs_scan_process(struct berth_procfs_scan_worker *worker, pid_t pid
 	return 0;
 }
 
-bool berth_procfs_scan_is_true(struct berth_procfs_scan *scan)
+bool berth_procsock_scan_is_true(struct berth_procsock_scan *scan)
 {
 	if (!has_samples(scan))
 		return true;
 	for (size_t i = 0; i < scan->inode_count; i++) {
-		const struct berth_proc_socket *sample = &scan->samples[i];
+		const struct berth_procsock *sample = &scan->samples[i];
 		uint64_t inode;
 
-		if (berth_procfs_socket_inode(sample->pid, sample->fd, &inode) < 0 ||
+		if (berth_procsock_inode(sample->pid, sample->fd, &inode) < 0 ||
 		    inode != sample->inode)
 			return false;
 	}

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* os/procfs-sockets.c - which processes have which sockets */
+/* os/procsock.c - which processes have which sockets */
 /*
  * The kernel knows the way from a descriptor to its socket and none back, so all descriptors of all
  * processes are looked at. None may be left out: whoever inherited a socket, or was sent it, holds
- * it as much as its maker. What can be saved is work: how, procfs-scan.c tells for one process. All
+ * it as much as its maker. What can be saved is work: how, procsock-scan.c tells for one process. All
  * of it is done in the kernel, and two threads do it in half the time (os/crew.c).
  *
  * Comparing is worth most if the first holder is found soon. Both inodes and pids are given in order
  * of time, so a few probes tell where in the list of processes the maker of a socket must be, unless
  * it made it long after it began. The search goes from there to both sides.
  */
-#include "os/procfs.h"
+#include "os/procsock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 #include "os/crew.h"
-#include "os/procfs-scan.h"
+#include "os/procfs.h"
+#include "os/procsock-scan.h"
 
 enum {
 	PATH_LEN = 64, /* two numbers and some words */
@@ -46,7 +47,7 @@ static int compare_inodes(const void *x, const void *y)
 
 static int compare_by_inode(const void *x, const void *y)
 {
-	const struct berth_proc_socket *a = x, *b = y;
+	const struct berth_procsock *a = x, *b = y;
 
 	COMPARE(a->inode, b->inode);
 	COMPARE(a->pid, b->pid);
@@ -56,7 +57,7 @@ static int compare_by_inode(const void *x, const void *y)
 
 static int compare_by_pid(const void *x, const void *y)
 {
-	const struct berth_proc_socket *a = x, *b = y;
+	const struct berth_procsock *a = x, *b = y;
 
 	COMPARE(a->pid, b->pid);
 	COMPARE(a->inode, b->inode);
@@ -64,7 +65,7 @@ static int compare_by_pid(const void *x, const void *y)
 }
 
 /* The place in the list of the one that comes as @nth: from @from on to both sides. */
-static size_t place_of(const struct berth_procfs_scan *scan, size_t nth)
+static size_t place_of(const struct berth_procsock_scan *scan, size_t nth)
 {
 	size_t left = scan->from, right = scan->pid_count - 1 - scan->from;
 
@@ -76,28 +77,29 @@ static size_t place_of(const struct berth_procfs_scan *scan, size_t nth)
 }
 
 struct search {
-	struct berth_procfs_scan *scan;
-	struct berth_procfs_scan_worker workers[BERTH_CREW_MAX];
+	struct berth_procsock_scan *scan;
+	struct berth_procsock_scan_worker workers[BERTH_CREW_MAX];
 };
 
 static void scan_one(size_t index, size_t worker, void *arg)
 {
 	struct search *search = arg;
-	struct berth_procfs_scan *scan = search->scan;
+	struct berth_procsock_scan *scan = search->scan;
 	int r;
 
 	if (atomic_load(&scan->error))
 		return;
-	r = berth_procfs_scan_process(&search->workers[worker], scan->pids[place_of(scan, index)]);
+	r = berth_procsock_scan_process(&search->workers[worker],
+					scan->pids[place_of(scan, index)]);
 	if (r < 0)
 		atomic_store(&scan->error, r);
 }
 
 /* All that was found by one, then by the next; sorted, one of each pair. */
-static int merge(struct berth_procfs_scan_worker *workers, size_t count,
-		 struct berth_proc_sockets *ret_sockets)
+static int merge(struct berth_procsock_scan_worker *workers, size_t count,
+		 struct berth_procsock_list *ret_sockets)
 {
-	struct berth_proc_sockets sockets = { 0 };
+	struct berth_procsock_list sockets = { 0 };
 	size_t all = 0, kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -126,12 +128,12 @@ static int merge(struct berth_procfs_scan_worker *workers, size_t count,
 }
 
 /* Which way from the process is @inode: -1 before it, 1 behind it, 0 about there; 2: unknown. */
-static int probe(struct berth_procfs_scan_worker *prober, pid_t pid, uint64_t inode)
+static int probe(struct berth_procsock_scan_worker *prober, pid_t pid, uint64_t inode)
 {
 	uint64_t lo = UINT64_MAX, hi = 0;
 
 	prober->count = 0;
-	if (berth_procfs_scan_process(prober, pid) < 0 || !prober->count)
+	if (berth_procsock_scan_process(prober, pid) < 0 || !prober->count)
 		return 2;
 	for (size_t i = 0; i < prober->count; i++) {
 		lo = prober->found[i].inode < lo ? prober->found[i].inode : lo;
@@ -141,10 +143,10 @@ static int probe(struct berth_procfs_scan_worker *prober, pid_t pid, uint64_t in
 }
 
 /* Where among the processes the maker of the socket should be; any answer is good. */
-static size_t find_maker(const struct berth_procfs_scan *scan)
+static size_t find_maker(const struct berth_procsock_scan *scan)
 {
-	struct berth_procfs_scan every = { .proc_fd = scan->proc_fd, .sized = scan->sized };
-	struct berth_procfs_scan_worker prober = { .scan = &every };
+	struct berth_procsock_scan every = { .proc_fd = scan->proc_fd, .sized = scan->sized };
+	struct berth_procsock_scan_worker prober = { .scan = &every };
 	size_t lo = 0, hi = scan->pid_count, at = hi / 2;
 
 	for (size_t i = 0; i < PROBES_MAX && lo < hi; i++) {
@@ -164,7 +166,7 @@ static size_t find_maker(const struct berth_procfs_scan *scan)
 	return at < scan->pid_count ? at : scan->pid_count - 1;
 }
 
-static int run(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_sockets)
+static int run(struct berth_procsock_scan *scan, struct berth_procsock_list *ret_sockets)
 {
 	struct search search = { .scan = scan };
 	int r;
@@ -173,7 +175,7 @@ static int run(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_so
 		search.workers[i].scan = scan;
 	berth_crew_run(scan->pid_count, PIDS_PER_THREAD, scan_one, &search);
 	r = atomic_load(&scan->error);
-	if (r == 0 && !berth_procfs_scan_is_true(scan))
+	if (r == 0 && !berth_procsock_scan_is_true(scan))
 		r = -EAGAIN;
 	if (r == 0)
 		r = merge(search.workers, BERTH_CREW_MAX, ret_sockets);
@@ -182,13 +184,13 @@ static int run(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_so
 	return r;
 }
 
-static int load(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_sockets)
+static int load(struct berth_procsock_scan *scan, struct berth_procsock_list *ret_sockets)
 {
 	int r;
 
 	scan->compares = scan->sized && scan->pid_count >= 2 * PIDS_PER_THREAD &&
 			 scan->inode_count >= 1 &&
-			 scan->inode_count <= BERTH_PROCFS_SCAN_SAMPLES_MAX;
+			 scan->inode_count <= BERTH_PROCSOCK_SCAN_SAMPLES_MAX;
 	if (scan->compares)
 		scan->from = find_maker(scan);
 	pthread_mutex_init(&scan->lock, NULL);
@@ -201,12 +203,12 @@ static int load(struct berth_procfs_scan *scan, struct berth_proc_sockets *ret_s
 	return r;
 }
 
-int berth_procfs_load_sockets(const struct berth_proc_socket_query *query,
-			      struct berth_proc_sockets *ret_sockets)
+int berth_procsock_load(const struct berth_procsock_query *query,
+			struct berth_procsock_list *ret_sockets)
 {
 	BERTH_AUTO_FREE uint64_t *sorted = NULL;
 	BERTH_AUTO_FD int proc_fd = -1;
-	struct berth_procfs_scan scan = { .pids = query->pids, .pid_count = query->pid_count };
+	struct berth_procsock_scan scan = { .pids = query->pids, .pid_count = query->pid_count };
 	BERTH_AUTO_FREE pid_t *pids = NULL;
 	struct stat st;
 	int r;
@@ -235,29 +237,29 @@ int berth_procfs_load_sockets(const struct berth_proc_socket_query *query,
 	return load(&scan, ret_sockets);
 }
 
-void berth_procfs_sockets_deinit(struct berth_proc_sockets *sockets)
+void berth_procsock_list_deinit(struct berth_procsock_list *sockets)
 {
 	if (!sockets)
 		return;
 	free(sockets->found);
-	*sockets = (struct berth_proc_sockets){ 0 };
+	*sockets = (struct berth_procsock_list){ 0 };
 }
 
-int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count, const pid_t *pids,
-			      size_t pid_count, struct berth_proc_socket *ret_found, size_t max,
-			      size_t *ret_count, size_t *ret_hidden)
+int berth_procsock_find(const uint64_t *inodes, size_t inode_count, const pid_t *pids,
+			size_t pid_count, struct berth_procsock *ret_found, size_t max,
+			size_t *ret_count, size_t *ret_hidden)
 {
-	struct berth_proc_socket_query query = {
+	struct berth_procsock_query query = {
 		.inodes = inodes,
 		.inode_count = inode_count,
 		.pids = pids,
 		.pid_count = pid_count,
 	};
-	struct berth_proc_sockets sockets = { 0 };
+	struct berth_procsock_list sockets = { 0 };
 	int r = 0;
 
 	if (inode_count)
-		r = berth_procfs_load_sockets(&query, &sockets);
+		r = berth_procsock_load(&query, &sockets);
 	if (r < 0)
 		return r;
 	if (inode_count > 1)
@@ -267,11 +269,11 @@ int berth_procfs_find_sockets(const uint64_t *inodes, size_t inode_count, const 
 		memcpy(ret_found, sockets.found, *ret_count * sizeof(*ret_found));
 	if (ret_hidden)
 		*ret_hidden = sockets.hidden;
-	berth_procfs_sockets_deinit(&sockets);
+	berth_procsock_list_deinit(&sockets);
 	return 0;
 }
 
-int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode)
+int berth_procsock_inode(pid_t pid, int fd, uint64_t *ret_inode)
 {
 	char path[PATH_LEN], link[PATH_LEN];
 	ssize_t n;
@@ -282,10 +284,10 @@ int berth_procfs_socket_inode(pid_t pid, int fd, uint64_t *ret_inode)
 	n = readlink(path, link, sizeof(link));
 	if (n < 0)
 		return -errno;
-	return berth_procfs_scan_parse_link(link, (size_t)n, ret_inode) ? 0 : -ENOENT;
+	return berth_procsock_scan_parse_link(link, (size_t)n, ret_inode) ? 0 : -ENOENT;
 }
 
-int berth_procfs_borrow_socket(const struct berth_proc_socket *socket)
+int berth_procsock_borrow(const struct berth_procsock *socket)
 {
 	BERTH_AUTO_FD int pidfd = pidfd_open(socket->pid, 0), fd = -1;
 	struct stat st;
