@@ -262,7 +262,7 @@ static int look_at(const struct round *round, const json_t *document,
 /* Where to ask it, so that no stranger answers in its place; false: it listens nowhere. */
 static bool find_target(const struct berth_doctor_port *port, struct berth_addr *ret_target)
 {
-	struct berth_prober_listener listeners[BERTH_DOCTOR_SERVICE_LISTENERS];
+	struct berth_prober_listener listeners[BERTH_DOCTOR_SERVICE_LISTENERS] = { 0 };
 	size_t count = 0;
 
 	for (int v6 = 0; v6 < 2; v6++)

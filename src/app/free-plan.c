@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static const char *const how_names[] = {
 #define X(id, name) name,
 	BERTH_FREE_HOWS(X)
