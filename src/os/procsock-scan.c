@@ -32,6 +32,8 @@ enum {
 	FOUND_MAX = 1 << 22,
 	/* Free numbers among the descriptors that are tried before we look at them after all. */
 	GAPS_MAX = 64,
+	/* Of so few sockets it is known at once whether the process has shown all of them. */
+	FEW = 16,
 };
 
 bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode)
@@ -97,23 +99,42 @@ static int as_number(const char *name)
 	return number <= INT32_MAX ? (int)number : -1;
 }
 
-/* One link of the fd folder @dir_fd. */
+static bool seeks_few(const struct berth_procsock_scan *scan)
+{
+	return scan->inodes && scan->inode_count <= FEW;
+}
+
+static bool has_shown(const struct berth_procsock_scan_worker *worker, uint64_t inode)
+{
+	for (size_t i = worker->first; i < worker->count; i++)
+		if (worker->found[i].inode == inode)
+			return true;
+	return false;
+}
+
+/* One link of the fd folder @dir_fd. 1: what follows can't tell anything new. */
 static int look_at(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
 {
 	char link[PATH_LEN];
 	uint64_t inode;
 	ssize_t n;
+	int r;
 
 	n = readlinkat(dir_fd, name, link, sizeof(link));
-	if (n > 0 && berth_procsock_scan_parse_link(link, (size_t)n, &inode) &&
-	    is_sought(worker->scan, inode))
+	if (n <= 0 || !berth_procsock_scan_parse_link(link, (size_t)n, &inode) ||
+	    !is_sought(worker->scan, inode))
+		return 0;
+	if (!seeks_few(worker->scan))
 		return add(worker, inode, as_number(name));
-	return 0;
+	if (has_shown(worker, inode))
+		return 0;
+	r = add(worker, inode, as_number(name));
+	return r == 0 && worker->count - worker->first == worker->scan->inode_count ? 1 : r;
 }
 
 /*
- * Calls @fn for each entry of the folder but "." and "..", all of @expected (-1: until the end).
- * How many there were, or -errno.
+ * Calls @fn for each entry of the folder but "." and "..", all of @expected (-1: until the end), or
+ * until it returns 1. How many there were, or -errno.
  */
 static ssize_t each_entry(struct berth_procsock_scan_worker *worker, int dir_fd, ssize_t expected,
 			  int (*fn)(struct berth_procsock_scan_worker *worker, int dir_fd,
@@ -135,8 +156,8 @@ static ssize_t each_entry(struct berth_procsock_scan_worker *worker, int dir_fd,
 				continue;
 			seen++;
 			r = fn(worker, dir_fd, entry->d_name);
-			if (r < 0)
-				return r;
+			if (r)
+				return r < 0 ? r : seen;
 		}
 	} while (n > 0 && seen != expected);
 	return seen;

@@ -46,8 +46,8 @@ struct berth_procsock_scan_worker {
 /* "socket:[4711]" */
 bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode);
 /*
- * Adds what the process has of the sought sockets, each of its descriptors, lowest first. A process
- * that has gone has nothing. -EMFILE, -ENOMEM, -E2BIG.
+ * Adds what the process has of the sought sockets, the lowest of its descriptors for each among
+ * them. A process that has gone has nothing. -EMFILE, -ENOMEM, -E2BIG.
  */
 BERTH_MUST_USE int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker,
 					       pid_t pid);
