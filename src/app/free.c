@@ -303,8 +303,12 @@ static size_t container_of(const struct berth_free *all, const struct berth_free
 			found = &all->engine.containers[i];
 	if (!found)
 		found = find_publisher(all, proc);
-	for (size_t i = 0; found && i < all->scene.container_count; i++)
-		if (strcmp(all->containers[i].name, name_of(found)) == 0)
+	/* A name is one's own only within an engine of one user. */
+	if (!found || !can_be_stopped(found))
+		return BERTH_FREE_NONE;
+	for (size_t i = 0; i < all->scene.container_count; i++)
+		if (strcmp(all->containers[i].name, name_of(found)) == 0 &&
+		    strcmp(all->containers[i].engine, found->engine) == 0)
 			return i;
 	return BERTH_FREE_NONE;
 }
