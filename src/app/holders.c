@@ -183,6 +183,11 @@ static int look(struct search *search)
 	int r;
 
 	if (list_own_trees(search, &own)) {
+		/*
+		 * Whatever else has the number was there before the lease, which it would have
+		 * prevented, or was accepted: the walk over all connections can be saved.
+		 */
+		query.kinds = 1u << BERTH_LOOK_LISTENER | 1u << BERTH_LOOK_BOUND;
 		query.pids = own.pids;
 		query.pid_count = own.count;
 		r = berth_look_load(&query, &search->look);
@@ -191,6 +196,7 @@ static int look(struct search *search)
 			return r;
 		berth_look_deinit(&search->look);
 		search->look = (struct berth_look){ 0 };
+		query.kinds = 0;
 		query.pids = NULL;
 	} else {
 		free(own.pids);
