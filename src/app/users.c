@@ -181,15 +181,20 @@ static bool has_user(const struct berth_port *port, uint64_t inode)
 	return false;
 }
 
-/* Nobody has it, in a worker that lives: who closed it meant it; who died may have a successor. */
+/*
+ * Nobody has it, in a worker that lives, as far as we have heard: who closed it meant it; who died
+ * may have a successor. A process on its way out has closed all before it is a zombie.
+ */
 static void abandon(struct berth_unit *unit, size_t index, const struct berth_port_user *user)
 {
 	const struct berth_worker *worker = berth_unit_find_worker(unit, user->worker);
 	struct berth_proc_stat stat;
-	bool died = berth_procfs_stat(user->pid, &stat) < 0 || stat.state == 'Z';
+	bool died = berth_procfs_stat(user->pid, &stat) < 0 || stat.state == 'Z' || stat.exiting;
+	/* With its first process goes the life; that it has ended is still to be told. */
+	bool ends = worker && (worker->service.state == BERTH_SERVICE_STOPPING ||
+			       (died && user->pid == worker->child.pid));
 
-	if (worker && worker->service.state == BERTH_SERVICE_STOPPING &&
-	    berth_unit_will_return(worker))
+	if (ends && berth_unit_will_return(worker))
 		berth_unit_keep(unit, index, user->inode, unit->job->hold_ms * 1000000);
 	else if (worker && died && !worker->service.asked)
 		berth_unit_keep(unit, index, user->inode, ORPHAN_NS);

@@ -3,6 +3,7 @@
 """Programs are killed or restarted under load, unchanged: clients wait for the next life, and nobody is refused."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -286,6 +287,34 @@ def test_its_socket_is_as_the_program_made_it(world):
         assert (service["kept"], service["kept_why"]) == ("handed-over", None), mode
     said = [line for line in world.berth("logs", "api").out.splitlines(True) if not line.startswith("berth: ")]
     assert said == [bare[-1], *bare]
+
+
+# It listens on its lowest descriptor, and has many: the kernel takes its time to close them all.
+MANY = """
+import resource, signal, socket
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+sock.bind(("127.0.0.1", 5000))
+others = [socket.socket(socket.AF_UNIX) for _ in range(min(limit - 64, 20000))]
+sock.listen(64)
+while True:
+    signal.pause()
+"""
+
+
+@ids("N3")
+def test_a_look_at_a_process_that_is_just_dying_gives_nothing_up(world):
+    """The socket of one that was killed was gone, and it was no zombie yet: taken for a service that closes on purpose."""
+    world.run_d("--name", "api", "--port", "5000", "--restart", "always", "--backoff", "0", "--restart-limit", "none", "--",
+                "/usr/bin/python3", world.write("many.py", MANY))
+    for _ in range(5):
+        pid = world.status("api")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        service = wait_until(lambda: (now := world.status("api"))["state"] == "ready" and now["pid"] != pid and now,
+                             "its next life")
+        assert service["kept"] == "handed-over"
 
 
 # --- what is started anew inside of the tree ---
