@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "os/procfs.h"
 #include "os/procsock.h"
+#include "os/sock.h"
 #include "os/sockdiag.h"
 #include "os/statefile.h"
 #include "os/uds.h"
@@ -150,15 +151,9 @@ static json_t *load_records(void)
 /* Where outgoing connections have their numbers; lo 0: not told. */
 static struct berth_range outgoing_range(void)
 {
-	BERTH_AUTO_FREE char *text = NULL;
 	struct berth_range range = { 0 };
-	unsigned int lo, hi;
-	size_t len;
 
-	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
-				 &len) == 0 &&
-	    sscanf(text, "%u %u", &lo, &hi) == 2 && lo && lo <= hi && hi <= UINT16_MAX)
-		range = (struct berth_range){ (uint16_t)lo, (uint16_t)hi };
+	(void)!berth_sock_outgoing_range(&range.lo, &range.hi);
 	return range;
 }
 

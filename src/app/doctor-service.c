@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "look/verdict.h"
+#include "os/netns.h"
 #include "port/reserved.h"
 
 enum {
@@ -57,10 +58,9 @@ static void tell(const struct round *round, const char *name, const char *port, 
 static bool is_elsewhere(const json_t *record)
 {
 	const json_t *netns = berth_registry_private(record, "netns");
-	struct stat st;
+	uint64_t own = berth_netns_own();
 
-	return json_is_integer(netns) && stat("/proc/self/ns/net", &st) == 0 &&
-	       (ino_t)json_integer_value(netns) != st.st_ino;
+	return json_is_integer(netns) && own && (uint64_t)json_integer_value(netns) != own;
 }
 
 static int ask(const struct round *round, const char *what, const char *member, json_t **ret_part,

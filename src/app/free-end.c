@@ -79,13 +79,9 @@ static void fail(struct act *act, size_t entry, int r, const struct berth_err *e
 
 static int fd_of(const struct berth_look *look, uint64_t inode, pid_t pid)
 {
-	size_t count = 0;
-	const struct berth_look_holder *holder = berth_look_holders_of(look, inode, &count);
+	const struct berth_look_holder *holder = berth_look_find_holder(look, inode, pid);
 
-	for (size_t i = 0; i < count; i++)
-		if (holder[i].proc.pid == pid)
-			return holder[i].fd;
-	return -1;
+	return holder ? holder->fd : -1;
 }
 
 /* Has it a socket of the look still? True also where we may not see that any more. */

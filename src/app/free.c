@@ -279,15 +279,10 @@ static const struct berth_engine_container *find_publisher(const struct berth_fr
 
 	for (size_t i = 0; !found && i < all->look.socket_count; i++) {
 		const struct berth_look_socket *socket = &all->look.sockets[i];
-		size_t count = 0;
-		const struct berth_look_holder *holder =
-			berth_look_holders_of(&all->look, socket->inode, &count);
 
-		for (size_t k = 0; k < count && !found; k++)
-			if (holder[k].proc.pid == proc->id.pid)
-				found = berth_engine_find_port(&all->engine,
-							       berth_addr_port(&socket->local),
-							       socket->protocol);
+		if (berth_look_find_holder(&all->look, socket->inode, proc->id.pid))
+			found = berth_engine_find_port(
+				&all->engine, berth_addr_port(&socket->local), socket->protocol);
 	}
 	return found;
 }
@@ -356,17 +351,12 @@ static void find_unit(struct berth_free *all, struct berth_free_proc *proc)
 
 	for (size_t i = 0; i < all->look.socket_count; i++) {
 		const struct berth_look_socket *socket = &all->look.sockets[i];
-		size_t count = 0;
-		const struct berth_look_holder *holder =
-			berth_look_holders_of(&all->look, socket->inode, &count);
 
-		for (size_t k = 0; k < count; k++)
-			if (holder[k].proc.pid == proc->id.pid &&
-			    berth_units_find_socket(berth_addr_port(&socket->local),
-						    proc->id.pid != 1, proc->socket_unit,
-						    sizeof(proc->socket_unit), service,
-						    sizeof(service)))
-				return;
+		if (berth_look_find_holder(&all->look, socket->inode, proc->id.pid) &&
+		    berth_units_find_socket(berth_addr_port(&socket->local), proc->id.pid != 1,
+					    proc->socket_unit, sizeof(proc->socket_unit), service,
+					    sizeof(service)))
+			return;
 	}
 }
 

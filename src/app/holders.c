@@ -24,6 +24,7 @@
 
 #include "app/holders-join.h"
 #include "look/place.h"
+#include "os/sock.h"
 #include "os/statefile.h"
 #include "os/tree.h"
 
@@ -81,15 +82,10 @@ static json_t *load_records(struct search *search)
 
 static struct berth_range load_ephemeral(void)
 {
-	BERTH_AUTO_FREE char *text = NULL;
-	unsigned int lo, hi;
-	size_t len;
+	struct berth_range range = { 32768, 60999 };
 
-	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
-				 &len) == 0 &&
-	    sscanf(text, "%u %u", &lo, &hi) == 2 && lo <= hi && hi <= UINT16_MAX)
-		return (struct berth_range){ (uint16_t)lo, (uint16_t)hi };
-	return (struct berth_range){ 32768, 60999 };
+	(void)!berth_sock_outgoing_range(&range.lo, &range.hi);
+	return range;
 }
 
 static bool sees_all_pids(void)

@@ -17,17 +17,6 @@
 
 #include "os/sockdiag.h"
 
-struct berth_addr berth_prober_unmapped(const struct berth_addr *addr)
-{
-	struct berth_addr v4;
-
-	if (!berth_addr_is_v4mapped(addr))
-		return *addr;
-	v4 = berth_addr_any(AF_INET, berth_addr_port(addr));
-	memcpy(&v4.in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
-	return v4;
-}
-
 /*
  * Address alone, whatever the scope: taking one for the same too often only makes us the more
  * careful.
@@ -38,7 +27,7 @@ static bool is_same_host(const struct berth_addr *local, const struct berth_addr
 
 	if (target->sa.sa_family == AF_INET6)
 		return IN6_ARE_ADDR_EQUAL(&local->in6.sin6_addr, &target->in6.sin6_addr);
-	v4 = berth_prober_unmapped(local);
+	v4 = berth_addr_unmapped(local);
 	return v4.sa.sa_family == AF_INET && v4.in.sin_addr.s_addr == target->in.sin_addr.s_addr;
 }
 

@@ -325,7 +325,7 @@ static void on_event(struct berth_loop_source *source, uint32_t events)
 /* What reaches a socket that listens on @addr, if it is not the address itself. */
 static struct berth_addr reach(const struct berth_addr *addr)
 {
-	struct berth_addr v4 = berth_prober_unmapped(addr);
+	struct berth_addr v4 = berth_addr_unmapped(addr);
 
 	if (berth_addr_is_any(&v4))
 		return berth_addr_loopback(v4.sa.sa_family, berth_addr_port(&v4));

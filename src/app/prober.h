@@ -102,5 +102,3 @@ enum berth_prober_outcome berth_prober_look(const struct berth_addr *target,
 					    const struct berth_prober_listener *listeners,
 					    size_t count, char why[BERTH_PROBER_WHY_SIZE],
 					    uint64_t *ret_own);
-/* ::ffff:127.0.0.1 is 127.0.0.1: the same socket gets what is sent there. */
-struct berth_addr berth_prober_unmapped(const struct berth_addr *addr);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "os/netns.h"
 #include "os/statefile.h"
 
 enum {
@@ -30,7 +31,6 @@ int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *e
 {
 	struct berth_registry registry = { .dir_fd = -1, .ports_fd = -1 };
 	char ports[PATH_MAX];
-	struct stat st;
 	int r;
 
 	r = berth_statefile_path(BERTH_PLACE_RUNTIME, registry.path, sizeof(registry.path));
@@ -54,7 +54,7 @@ int berth_registry_open(struct berth_registry *ret_registry, struct berth_err *e
 	}
 	if (berth_procfs_boot_id(registry.boot) < 0)
 		registry.boot[0] = '\0';
-	registry.netns = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+	registry.netns = berth_netns_own();
 	*ret_registry = registry;
 	return 0;
 }

@@ -188,7 +188,7 @@ void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
 
 void berth_client_answer_waiting(struct berth_unit *unit, bool final)
 {
-	bool saved = final;
+	bool answered;
 
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++) {
 		struct berth_client *client = unit->supervisor->clients[i];
@@ -196,14 +196,13 @@ void berth_client_answer_waiting(struct berth_unit *unit, bool final)
 
 		if (!client || client->unit != unit)
 			continue;
+		answered = is_answered(client, final);
 		/* Whoever is answered finds the record as the answer says. */
-		if (!saved && unit->save_ns && is_answered(client, final)) {
+		if (answered && !final && unit->save_ns)
 			berth_unit_save(unit);
-			saved = true;
-		}
-		if (is_answered(client, final) && rollout && unit->rollout_fault)
+		if (answered && rollout && unit->rollout_fault)
 			berth_client_fail(client, BERTH_ERR_START_FAILED, unit->rollout_fault);
-		else if (is_answered(client, final))
+		else if (answered)
 			berth_client_reply_service(client);
 		else if (!final)
 			continue;

@@ -323,7 +323,6 @@ void berth_unit_start(struct berth_unit *unit)
 
 void berth_unit_restart(struct berth_unit *unit)
 {
-	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	/* Who accepts no more while it ends, or begins, does not refuse. */
 	berth_unit_raise_queues(unit);
 	for (size_t i = 0; i < unit->worker_count; i++) {

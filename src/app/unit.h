@@ -232,7 +232,7 @@ bool berth_unit_has_ended(const struct berth_worker *worker);
 bool berth_unit_can_share(const struct berth_unit *unit, const char **ret_why);
 /* As many as are wanted that are missing, where the first has shown how it listens. */
 void berth_unit_fill(struct berth_unit *unit);
-/* End this life of each worker, and begin the next. */
+/* End this life of each worker, and begin the next; no rollout is under way any more. */
 void berth_unit_restart(struct berth_unit *unit);
 /* More or fewer workers from now on; answered when they are ready, or gone. */
 void berth_unit_scale(struct berth_unit *unit, unsigned int workers);

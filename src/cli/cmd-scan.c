@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/spans.h"
 #include "cli/table.h"
-#include "os/statefile.h"
+#include "os/sock.h"
 
 enum {
 	PORT_FIRST = 1024, /* of those that anybody may be given */
@@ -91,18 +91,13 @@ static const struct berth_column columns[] = {
 
 /* ---- looking ---- */
 
-/* net.ipv4.ip_local_port_range, "32768\t60999"; lo 0: not to be had. */
+/* lo 0: not to be had. */
 static struct berth_range load_ephemeral(void)
 {
-	BERTH_AUTO_FREE char *text = NULL;
-	unsigned int lo = 0, hi = 0;
-	size_t len;
+	struct berth_range range = { 0 };
 
-	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", LINE_MAX_LEN,
-				 &text, &len) < 0 ||
-	    sscanf(text, "%u %u", &lo, &hi) != 2 || lo > hi || hi > UINT16_MAX)
-		return (struct berth_range){ 0 };
-	return (struct berth_range){ (uint16_t)lo, (uint16_t)hi };
+	(void)!berth_sock_outgoing_range(&range.lo, &range.hi);
+	return range;
 }
 
 /* ---- telling ---- */

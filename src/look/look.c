@@ -24,7 +24,6 @@
 #include "os/netns.h"
 #include "os/procsock.h"
 #include "os/sockdiag.h"
-#include "os/statefile.h"
 
 enum {
 	SOCKETS_MAX = 1 << 20, /* more are refused: 128 MiB */
@@ -292,14 +291,9 @@ static void sift(const struct berth_look_query *query, struct berth_look *look)
 
 static void load_outgoing_range(struct search *search)
 {
-	BERTH_AUTO_FREE char *text = NULL;
-	size_t len;
-
 	search->outgoing_lo = 32768;
 	search->outgoing_hi = 60999;
-	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
-				 &len) == 0)
-		(void)sscanf(text, "%hu %hu", &search->outgoing_lo, &search->outgoing_hi);
+	(void)!berth_sock_outgoing_range(&search->outgoing_lo, &search->outgoing_hi);
 }
 
 static int find_bound(struct search *search)
@@ -467,4 +461,16 @@ const struct berth_look_holder *berth_look_holders_of(const struct berth_look *l
 		count++;
 	*ret_count = count;
 	return count ? &look->holders[lo] : NULL;
+}
+
+const struct berth_look_holder *berth_look_find_holder(const struct berth_look *look,
+						       uint64_t inode, pid_t pid)
+{
+	size_t count;
+	const struct berth_look_holder *holders = berth_look_holders_of(look, inode, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (holders[i].proc.pid == pid)
+			return &holders[i];
+	return NULL;
 }

@@ -95,3 +95,6 @@ const struct berth_look_socket *berth_look_sockets_of(const struct berth_look *l
 /* The holders of @inode: the first of them, NULL: none known; *ret_count how many follow it. */
 const struct berth_look_holder *berth_look_holders_of(const struct berth_look *look, uint64_t inode,
 						      size_t *ret_count);
+/* The one of them that is process @pid; NULL: it has not the socket. */
+const struct berth_look_holder *berth_look_find_holder(const struct berth_look *look,
+						       uint64_t inode, pid_t pid);

@@ -26,21 +26,9 @@ enum match {
 	MATCH_EXACT,
 };
 
-/* As IPv4 where it is IPv4 in IPv6 clothes. */
-static struct berth_addr unmapped(const struct berth_addr *addr)
-{
-	struct berth_addr v4;
-
-	if (!berth_addr_is_v4mapped(addr))
-		return *addr;
-	v4 = berth_addr_any(AF_INET, berth_addr_port(addr));
-	memcpy(&v4.in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
-	return v4;
-}
-
 static enum match match_loopback(const struct berth_look_socket *socket, int family)
 {
-	struct berth_addr local = unmapped(&socket->local);
+	struct berth_addr local = berth_addr_unmapped(&socket->local);
 	struct berth_addr loopback = berth_addr_loopback(family, berth_addr_port(&local));
 
 	if (berth_addr_equal(&local, &loopback))
@@ -55,7 +43,7 @@ static enum match match_loopback(const struct berth_look_socket *socket, int fam
 /* The binds whose addresses overlap with that of @socket. */
 static unsigned int overlaps(const struct berth_look_socket *socket)
 {
-	struct berth_addr local = unmapped(&socket->local);
+	struct berth_addr local = berth_addr_unmapped(&socket->local);
 	unsigned int binds = BERTH_VERDICT_ANY6;
 
 	if (local.sa.sa_family == AF_INET || (berth_addr_is_any(&local) && !socket->v6only))

@@ -4,10 +4,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "os/statefile.h"
 
 /* What the kernel asks of a sockaddr_in6 at least: RFC 2133 had no scope id (SIN6_LEN_RFC2133). */
 #define IN6_LEN_MIN offsetof(struct sockaddr_in6, sin6_scope_id)
@@ -83,6 +86,17 @@ bool berth_addr_is_v4mapped(const struct berth_addr *addr)
 {
 	return addr->len && addr->sa.sa_family == AF_INET6 &&
 	       IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr);
+}
+
+struct berth_addr berth_addr_unmapped(const struct berth_addr *addr)
+{
+	struct berth_addr v4;
+
+	if (!berth_addr_is_v4mapped(addr))
+		return *addr;
+	v4 = berth_addr_any(AF_INET, berth_addr_port(addr));
+	memcpy(&v4.in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
+	return v4;
 }
 
 /* The IPv4 address in host order, of a mapped one too. */
@@ -233,4 +247,19 @@ uint64_t berth_sock_netns_cookie(int fd)
 	socklen_t len = sizeof(cookie);
 
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool berth_sock_outgoing_range(uint16_t *ret_lo, uint16_t *ret_hi)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	unsigned int lo, hi;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", 64, &text,
+				 &len) < 0 ||
+	    sscanf(text, "%u %u", &lo, &hi) != 2 || !lo || lo > hi || hi > UINT16_MAX)
+		return false;
+	*ret_lo = (uint16_t)lo;
+	*ret_hi = (uint16_t)hi;
+	return true;
 }

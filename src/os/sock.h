@@ -38,6 +38,8 @@ bool berth_addr_is_loopback(const struct berth_addr *addr); /* 127/8, ::1, ::fff
 bool berth_addr_is_multicast(const struct berth_addr *addr);
 /* IPv4 in IPv6 clothes (::ffff:a.b.c.d): it takes the IPv4 port. */
 bool berth_addr_is_v4mapped(const struct berth_addr *addr);
+/* As IPv4 where it is that; else as it is. */
+struct berth_addr berth_addr_unmapped(const struct berth_addr *addr);
 bool berth_addr_equal(const struct berth_addr *a, const struct berth_addr *b); /* port included */
 /* Address alone: "127.0.0.1", "::1". Returns @buf. */
 const char *berth_addr_format_host(const struct berth_addr *addr, char buf[BERTH_ADDR_STRLEN]);
@@ -56,3 +58,9 @@ BERTH_MUST_USE int berth_sock_name(int fd, struct berth_addr *ret_addr);
 uint64_t berth_sock_inode(int fd);
 /* SO_NETNS_COOKIE; 0 on failure. Equal cookies: the same network namespace, so the same ports. */
 uint64_t berth_sock_netns_cookie(int fd);
+
+/*
+ * Where the kernel takes the ports of outgoing connections from: net.ipv4.ip_local_port_range, of
+ * this network namespace. False: it is not told, nothing is written.
+ */
+bool berth_sock_outgoing_range(uint16_t *ret_lo, uint16_t *ret_hi);
