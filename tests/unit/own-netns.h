@@ -8,12 +8,18 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /*
  * Call first in main(), while there is one thread; each further call enters a fresh one. Loopback
@@ -50,3 +56,30 @@ static inline bool own_netns_sysctl(const char *name, const char *value)
 		close(fd);
 	return done;
 }
+
+/* A setup: each test in a fresh one, so that a failure leaves the next one a clean floor. */
+static inline int own_netns_setup(void **state)
+{
+	(void)state;
+	return own_netns_enter() ? 0 : -1;
+}
+
+static inline void nothing_runs_without_a_namespace(void **state)
+{
+	(void)state;
+	print_message("no network namespace to be had\n");
+	skip();
+}
+
+static inline int own_netns_run_nothing(void)
+{
+	const struct CMUnitTest skipped[] = {
+		cmocka_unit_test(nothing_runs_without_a_namespace),
+	};
+
+	return cmocka_run_group_tests(skipped, NULL, NULL);
+}
+
+/* cmocka_run_group_tests() of @tests in a namespace of their own. */
+#define own_netns_run_group_tests(tests) \
+	(own_netns_enter() ? cmocka_run_group_tests(tests, NULL, NULL) : own_netns_run_nothing())

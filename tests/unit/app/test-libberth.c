@@ -926,19 +926,12 @@ static void a_runtime_folder_of_everybody_is_refused(void **state)
 	remove_world(&w);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
 /* A fresh one for each, so that a failure leaves the next one a clean floor. */
 static int enter(void **state)
 {
 	(void)state;
 	memset(&error, 0, sizeof(error));
-	return own_netns_enter() ? 0 : -1;
+	return own_netns_setup(state);
 }
 
 #define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
@@ -974,13 +967,7 @@ int main(void)
 		IN_NETNS(the_record_of_a_dead_supervisor_is_no_instance),
 		IN_NETNS(a_runtime_folder_of_everybody_is_refused),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
 	unsetenv("BERTH_ID");
 	unsetenv("PORT");
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

@@ -365,13 +365,6 @@ static void numbers_that_people_know_have_their_scheme(void **state)
 	}
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of one's own to be had\n");
-	skip();
-}
-
 #define HAS_PORTS(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -393,11 +386,5 @@ int main(void)
 		HAS_PORTS(a_port_has_so_many_users_and_no_more),
 		HAS_PORTS(numbers_that_people_know_have_their_scheme),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

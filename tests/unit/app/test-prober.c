@@ -876,21 +876,7 @@ static void other_checks_are_no_affair_of_it(void **state)
 	service_deinit(&service);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of one's own to be had\n");
-	skip();
-}
-
-/* Each in its own: what a failed test leaves listening is not in the way of the next one. */
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -921,11 +907,5 @@ int main(void)
 		IN_NETNS(other_checks_are_no_affair_of_it),
 	};
 
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

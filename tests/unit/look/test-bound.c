@@ -184,20 +184,7 @@ static void who_may_not_borrow_is_told_so(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of its own\n");
-	skip();
-}
-
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -208,11 +195,5 @@ int main(void)
 		IN_NETNS(the_caller_ends_it_when_it_wants),
 		IN_NETNS(who_may_not_borrow_is_told_so),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

@@ -499,13 +499,6 @@ static int tear_down(void **state)
 	return own_folder_remove(folder) ? 0 : -1;
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of one's own to be had\n");
-	skip();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,11 +518,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_an_engine_conmon_tells_name_and_ports,
 						set_up, tear_down),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

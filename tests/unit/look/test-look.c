@@ -514,21 +514,7 @@ static void each_kind_has_its_word(void **state)
 		assert_string_equal(berth_look_kind_name((enum berth_look_kind)i), words[i]);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of its own\n");
-	skip();
-}
-
-/* Each test a fresh one: what is in TIME_WAIT stays behind. */
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -548,11 +534,5 @@ int main(void)
 		IN_NETNS(who_may_not_look_is_told_so),
 		IN_NETNS(each_kind_has_its_word),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

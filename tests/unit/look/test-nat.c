@@ -172,13 +172,6 @@ static void who_may_not_look_is_told_so(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of one's own to be had\n");
-	skip();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,11 +182,5 @@ int main(void)
 		cmocka_unit_test(tables_of_the_old_iptables_are_found_and_never_made),
 		cmocka_unit_test(who_may_not_look_is_told_so),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

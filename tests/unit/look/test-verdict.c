@@ -376,20 +376,7 @@ static void clients_and_other_namespaces_are_never_in_the_way(void **state)
 		assert_false(berth_verdict_is_in_the_way(&sockets[i], BERTH_VERDICT_ALL));
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of its own\n");
-	skip();
-}
-
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -403,11 +390,5 @@ int main(void)
 		cmocka_unit_test(clients_come_to_the_most_exact_one_of_their_family),
 		cmocka_unit_test(clients_and_other_namespaces_are_never_in_the_way),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

@@ -164,24 +164,11 @@ static void who_may_not_enter_is_told_so(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace of its own\n");
-	skip();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_namespace_is_asked_and_the_caller_stays),
 		cmocka_unit_test(who_may_not_enter_is_told_so),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

@@ -627,13 +627,6 @@ static void no_descriptors_left_is_no_refusal(void **state)
 	assert_int_equal(f->choice.leases[0].port, 0x5a5a); /* untouched */
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
 #define CHOOSES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -669,11 +662,5 @@ int main(void)
 		CHOOSES(nothing_leaks),
 		CHOOSES(no_descriptors_left_is_no_refusal),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

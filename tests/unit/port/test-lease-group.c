@@ -390,19 +390,12 @@ static void members_of_another_user_share_among_themselves(void **state)
 	}
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
 /* A fresh one for each, so that a failure leaves the next one a clean floor. */
 static int enter(void **state)
 {
 	(void)state;
 	set_rights(true);
-	return own_netns_enter() ? 0 : -1;
+	return own_netns_setup(state);
 }
 
 #define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
@@ -421,11 +414,5 @@ int main(void)
 		IN_NETNS(a_stranger_among_the_members_is_told_until_it_goes),
 		IN_NETNS(members_of_another_user_share_among_themselves),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

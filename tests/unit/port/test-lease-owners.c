@@ -249,20 +249,7 @@ static void a_reclaimed_slot_serves_the_next_owner(void **state)
 	berth_lease_release(&lease);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -275,11 +262,5 @@ int main(void)
 		IN_NETNS(an_owner_is_described_as_it_was_bound),
 		IN_NETNS(a_reclaimed_slot_serves_the_next_owner),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

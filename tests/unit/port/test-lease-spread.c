@@ -583,19 +583,12 @@ static void a_drained_member_ends_under_load_and_no_client_is_lost(void **state)
 	set_rights(true);
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
 /* A fresh one for each, so that a failure leaves the next one a clean floor. */
 static int enter(void **state)
 {
 	(void)state;
 	set_rights(true);
-	return own_netns_enter() ? 0 : -1;
+	return own_netns_setup(state);
 }
 
 #define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
@@ -619,11 +612,5 @@ int main(void)
 		IN_NETNS(a_kept_member_is_avoided_no_more),
 		IN_NETNS(a_drained_member_ends_under_load_and_no_client_is_lost),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }

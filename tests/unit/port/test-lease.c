@@ -811,21 +811,7 @@ static void a_thief_in_a_loop_gets_nothing_that_is_guarded(void **state)
 	}
 }
 
-static void nothing_runs_without_a_namespace(void **state)
-{
-	(void)state;
-	print_message("no network namespace to be had\n");
-	skip();
-}
-
-/* A fresh one for each, so that a failure leaves the next one a clean floor. */
-static int enter(void **state)
-{
-	(void)state;
-	return own_netns_enter() ? 0 : -1;
-}
-
-#define IN_NETNS(test) cmocka_unit_test_setup(test, enter)
+#define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
@@ -855,11 +841,5 @@ int main(void)
 		IN_NETNS(a_udp_port_is_kept_and_its_owner_hears),
 		IN_NETNS(a_thief_in_a_loop_gets_nothing_that_is_guarded),
 	};
-	const struct CMUnitTest skipped[] = {
-		cmocka_unit_test(nothing_runs_without_a_namespace),
-	};
-
-	if (!own_netns_enter())
-		return cmocka_run_group_tests(skipped, NULL, NULL);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return own_netns_run_group_tests(tests);
 }
