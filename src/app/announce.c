@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/stack-run.h"
 #include "app/supervisor.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -18,12 +19,30 @@ enum {
 	TEXT_MAX = 2048,
 };
 
-static void say(struct berth_unit *unit, const char *text)
+/* @unit NULL: of none alone. A stack in the foreground has one log, in which we are one of many. */
+static void say(struct berth_supervisor *supervisor, const struct berth_unit *unit,
+		const char *text)
 {
 	char line[TEXT_MAX + 16];
 	int len = snprintf(line, sizeof(line), "berth: %s\n", text);
 
-	berth_outq_add(&unit->supervisor->messages, line, (size_t)len);
+	if (supervisor->stack && !supervisor->job->detach)
+		berth_console_say(&supervisor->console, unit ? unit->console : NULL, "%s", text);
+	else
+		berth_outq_add(&supervisor->messages, line, (size_t)len);
+}
+
+void berth_announce_stack(struct berth_supervisor *supervisor, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	if (supervisor->job->quiet)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say(supervisor, NULL, text);
 }
 
 /* Where a service has come up: what its starter says of a background one. */
@@ -38,7 +57,7 @@ static void announce(struct berth_unit *unit, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	say(unit, text);
+	say(unit->supervisor, unit, text);
 }
 
 void berth_unit_say(struct berth_unit *unit, const char *fmt, ...)
@@ -50,7 +69,7 @@ void berth_unit_say(struct berth_unit *unit, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (!unit->job->quiet)
-		say(unit, text);
+		say(unit->supervisor, unit, text);
 	/* A background service has nobody who reads that, and whoever asks why it ended reads its log. */
 	berth_log_say(&unit->log, text);
 }
@@ -65,7 +84,7 @@ void berth_unit_verbose(struct berth_unit *unit, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	say(unit, text);
+	say(unit->supervisor, unit, text);
 }
 
 void berth_unit_event(const struct berth_unit *unit, const char *name, json_t *event)
@@ -163,13 +182,15 @@ static void why_moved(const struct berth_port *port, char *buf, size_t size)
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_DENIED)
 		snprintf(buf, size, ", which needs root");
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
-		snprintf(buf, size, ", kept for another folder's service");
+		snprintf(buf, size, ", kept for another service");
 	else if (taken && port->holder && *port->holder->text)
 		snprintf(buf, size, "%s%s",
 			 strncmp(port->holder->text, "held ", 5) == 0 ? ", " : ", held by ",
 			 port->holder->text);
 	else if (port->reason == BERTH_PORT_GROUP)
 		snprintf(buf, size, ", moved with its group");
+	else if (port->reason == BERTH_PORT_PINNED)
+		snprintf(buf, size, ", and is pinned");
 	else
 		buf[0] = '\0';
 }
@@ -213,12 +234,15 @@ static void announce_port(struct berth_unit *unit, size_t index)
 		snprintf(name, sizeof(name), "%s:%s", service, port->name);
 	if (ports->steer[index].kind == BERTH_STEER_TOOL)
 		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
-	if (!moved) {
+	if (moved) {
+		why_moved(port, why, sizeof(why));
+		announce(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
+	} else {
 		announce(unit, "%s is %s", name, url);
-		return;
 	}
-	why_moved(port, why, sizeof(why));
-	announce(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
+	for (size_t i = 0; i < unit->job->link_count && index == 0; i++)
+		announce(unit, "%s %s: %s%s", name, unit->job->links[i].name, url,
+			 unit->job->links[i].path);
 }
 
 void berth_unit_look_up(struct berth_unit *unit)
@@ -292,6 +316,10 @@ void berth_unit_announce_silence(struct berth_worker *worker)
 	int r;
 
 	berth_time_age(worker->service.policy.notice_ns / 1000000, age);
+	if (unit->job->outside) {
+		berth_unit_say(unit, "%s runs, but nobody answers for it after %s", service, age);
+		return;
+	}
 	if (berth_ports_is_ready(&unit->ports, worker->serial)) {
 		berth_unit_say(unit, "%s listens, but is not ready after %s", service, age);
 		return;
@@ -350,8 +378,11 @@ void berth_unit_announce_end(struct berth_worker *worker)
 	int64_t delay_ms = (service->deadline_ns - berth_time_mono_ns()) / 1000000;
 	struct berth_str text = { 0 };
 
+	/* What is the end of a stack's service before it was ready is said as that. */
 	if (worker->cause == BERTH_END_BY_RESTART || service->asked || worker->retiring ||
-	    (!service->gave_up && !service->timed_out &&
+	    (unit->supervisor->stack && !unit->was_ready &&
+	     service->state == BERTH_SERVICE_FAILED) ||
+	    (!service->gave_up && !service->timed_out && !unit->supervisor->stack &&
 	     service->policy.restart == BERTH_SERVICE_RESTART_NO && unit->job->workers == 1))
 		return;
 	berth_unit_describe_end(worker, &text);

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/checks.c - is a worker ready, and does it live: its own listen(), probes, lines, words
+ * app/checks.c - is a worker ready, and does it live: its own listen(), probes, lines
  *
  * Ready is what listens on its ports and, with --ready, also answers, or has said so. When the next
  * probe is due and what a row of results means is decided by service/probe; a probe itself is carried
  * out by app/prober.
+ *
+ * Of what is bound outside of our tree no listen() is seen. So somebody has to answer on each of its
+ * ports, on loopback: on the first as it was asked for, then on the others by a connection.
+ *
+ * A check that is a command runs in the copy's view, as `berth exec` would run it: it sees the numbers
+ * that the service sees. Not so outside: what talks to Docker or podman has to run without a filter,
+ * as the service does.
  */
 
 #include "app/unit.h"
@@ -12,25 +19,40 @@
 #include <errno.h>
 #include <regex.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "app/supervisor.h"
 #include "app/steering.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "os/tree.h"
 
 enum {
 	READINESS,
 	LIVENESS,
 	CHECKS,
 	LISTENERS_MAX = BERTH_LEASE_OWNERS_MAX,
-	ANCESTORS_MAX = 64,
+	EXEC_POLL_MS = 500, /* a command is some processes each time: not ten times a second */
 };
+
+static const struct berth_check tcp = { .kind = BERTH_CHECK_TCP };
+
+/* What makes it ready. */
+static const struct berth_check *ready_check(const struct berth_job *job)
+{
+	bool by_listen =
+		job->ready.kind == BERTH_CHECK_LISTEN || job->ready.kind == BERTH_CHECK_NONE;
+
+	return job->outside && by_listen && !job->no_port ? &tcp : &job->ready;
+}
 
 static bool is_probe(const struct berth_check *check)
 {
-	return check->kind == BERTH_CHECK_TCP || check->kind == BERTH_CHECK_HTTP;
+	return check->kind == BERTH_CHECK_TCP || check->kind == BERTH_CHECK_HTTP ||
+	       check->kind == BERTH_CHECK_EXEC;
+}
+
+bool berth_unit_is_probed(const struct berth_unit *unit)
+{
+	return is_probe(ready_check(unit->job)) || is_probe(&unit->job->live);
 }
 
 static struct berth_unit_check *check_of(struct berth_worker *worker, int which)
@@ -74,14 +96,17 @@ static void on_line(struct berth_log_stream *stream, const char *text, size_t le
 
 void berth_unit_begin_checks(struct berth_worker *worker)
 {
-	const struct berth_job *job = worker->unit->job;
+	const struct berth_check *check = ready_check(worker->unit->job);
+	struct berth_check_timing timing = worker->unit->job->probe;
 
 	worker->healthy = true;
 	if (worker->unit->ready_pattern)
 		watch_lines(worker, on_line);
-	if (is_probe(&job->ready) && add_check(worker, READINESS))
-		berth_probe_begin(&worker->checks[READINESS].probe, BERTH_PROBE_READINESS,
-				  &job->probe, berth_time_mono_ns());
+	if (check->kind == BERTH_CHECK_EXEC)
+		timing.poll_ms = EXEC_POLL_MS;
+	if (is_probe(check) && add_check(worker, READINESS))
+		berth_probe_begin(&worker->checks[READINESS].probe, BERTH_PROBE_READINESS, &timing,
+				  berth_time_mono_ns());
 }
 
 void berth_unit_start_liveness(struct berth_worker *worker)
@@ -91,6 +116,18 @@ void berth_unit_start_liveness(struct berth_worker *worker)
 	if (is_probe(&job->live) && add_check(worker, LIVENESS))
 		berth_probe_begin(&worker->checks[LIVENESS].probe, BERTH_PROBE_LIVENESS,
 				  &job->probe, berth_time_mono_ns());
+}
+
+/* Outside: what answers, listens. Has anything changed? */
+static bool note_answers(struct berth_unit *unit, bool answers)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < unit->ports.count && unit->job->outside; i++) {
+		changed |= unit->ports.port[i]->answers != answers;
+		unit->ports.port[i]->answers = answers;
+	}
+	return changed;
 }
 
 void berth_unit_end_checks(struct berth_worker *worker)
@@ -104,6 +141,7 @@ void berth_unit_end_checks(struct berth_worker *worker)
 		berth_probe_end(&check->probe);
 		check->worker = NULL;
 	}
+	note_answers(worker->unit, false);
 	/* What it still says is no word about its next life. */
 	watch_lines(worker, NULL);
 	free(BERTH_STEAL(worker->status));
@@ -114,14 +152,17 @@ static bool is_ready(const struct berth_worker *worker)
 {
 	const struct berth_unit *unit = worker->unit;
 
-	if (!unit->job->no_port && !berth_ports_is_ready(&unit->ports, worker->serial))
+	if (!unit->job->no_port && !unit->job->outside &&
+	    ready_check(unit->job)->kind != BERTH_CHECK_NONE &&
+	    !berth_ports_is_ready(&unit->ports, worker->serial))
 		return false;
-	switch (unit->job->ready.kind) {
+	switch (ready_check(unit->job)->kind) {
 	case BERTH_CHECK_LOG:
 	case BERTH_CHECK_NOTIFY:
 		return worker->said_ready && !worker->said_stopping;
 	case BERTH_CHECK_TCP:
 	case BERTH_CHECK_HTTP:
+	case BERTH_CHECK_EXEC:
 		return worker->checks && worker->checks[READINESS].probe.state == BERTH_PROBE_OK;
 	case BERTH_CHECK_NONE:
 	case BERTH_CHECK_LISTEN:
@@ -142,10 +183,15 @@ void berth_unit_review(struct berth_worker *worker)
 	if (worker->unit->settle_ns && state != BERTH_SERVICE_READY)
 		return;
 	ready = is_ready(worker);
+	if (note_answers(worker->unit, ready))
+		berth_unit_look_up(worker->unit);
 	if (ready && state != BERTH_SERVICE_READY)
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_READY);
 	else if (!ready && state == BERTH_SERVICE_READY)
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_UNREADY);
+	/* Last, so that whoever reads the line finds the record as it says. */
+	if (worker->unit->job->outside)
+		berth_unit_announce(worker->unit);
 }
 
 static bool is_its_own(const struct berth_port *port, const struct berth_lease_owner *owner,
@@ -255,13 +301,97 @@ static void skip(struct berth_unit_check *check, const char *why)
 	berth_probe_skip(&check->probe, berth_time_mono_ns());
 }
 
+static bool is_asked(const struct berth_ports *ports, size_t index)
+{
+	return ports->steer[index].kind == BERTH_STEER_DECLARED && !ports->steer[index].udp &&
+	       ports->steer[index].given;
+}
+
+/* Outside: the first port from @index on that can be asked; false: there is none. */
+static bool find_port(const struct berth_unit *unit, size_t index, size_t *ret_index)
+{
+	for (; index < unit->ports.count; index++)
+		if (is_asked(&unit->ports, index)) {
+			*ret_index = index;
+			return true;
+		}
+	return false;
+}
+
+static int ask_outside(struct berth_unit_check *check, const struct berth_check *how,
+		       int64_t now_ns);
+
 static void on_result(struct berth_prober *prober, enum berth_prober_outcome outcome,
 		      const char *why, void *arg)
 {
-	if (outcome == BERTH_PROBER_UNCLEAR)
-		skip(arg, why);
-	else
-		take_result(arg, outcome == BERTH_PROBER_OK, why);
+	struct berth_unit_check *check = arg;
+	const struct berth_unit *unit = check->worker->unit;
+
+	if (outcome == BERTH_PROBER_UNCLEAR) {
+		skip(check, why);
+		return;
+	}
+	/* It is ready when all its ports answer. */
+	if (outcome == BERTH_PROBER_OK && unit->job->outside && !check->live &&
+	    ready_check(unit->job)->kind != BERTH_CHECK_EXEC &&
+	    find_port(unit, check->port + 1, &check->port)) {
+		int r = ask_outside(check, &tcp, berth_time_mono_ns());
+
+		if (r < 0)
+			skip(check, strerror(-r));
+		return;
+	}
+	take_result(check, outcome == BERTH_PROBER_OK, why);
+}
+
+static int ask_outside(struct berth_unit_check *check, const struct berth_check *how,
+		       int64_t now_ns)
+{
+	struct berth_unit *unit = check->worker->unit;
+	const struct berth_prober_spec spec = {
+		.check = how,
+		.outside = unit->ports.steer[check->port].given,
+		.timeout_ms = unit->job->probe.timeout_ms,
+	};
+
+	return berth_prober_start(&check->prober, &unit->supervisor->loop, &spec, now_ns, on_result,
+				  check);
+}
+
+/* Its filter is the copy's: whatever it connects to goes where the service's own calls go. */
+static int hand_to_view(struct berth_unit_check *check)
+{
+	int fd = berth_prober_take_notify(&check->prober);
+	int r = fd < 0 ? 0 : berth_steering_add_view(check->worker->unit, fd);
+
+	if (r == 0)
+		return 0;
+	close(fd);
+	berth_prober_cancel(&check->prober);
+	return r;
+}
+
+static int ask_command(struct berth_unit_check *check, const struct berth_check *how,
+		       int64_t now_ns)
+{
+	struct berth_unit *unit = check->worker->unit;
+	const char *const words[] = { "/bin/sh", "-c", how->arg, NULL };
+	struct berth_unit_aside aside;
+	struct berth_prober_spec spec = {
+		.check = how,
+		.command = &aside.spec,
+		.timeout_ms = unit->job->probe.timeout_ms,
+	};
+	struct berth_err err = { 0 };
+	int r = berth_unit_prepare_aside(check->worker, words, &aside, &err);
+
+	if (unit->scope != BERTH_STEER_OFF)
+		aside.spec.filter = &unit->supervisor->filters[unit->scope != BERTH_STEER_BIND];
+	if (r == 0)
+		r = berth_prober_start(&check->prober, &unit->supervisor->loop, &spec, now_ns,
+				       on_result, check);
+	berth_unit_free_aside(&aside);
+	return r < 0 ? r : hand_to_view(check);
 }
 
 /*
@@ -279,29 +409,49 @@ static int ask_any(struct berth_unit_check *check, struct berth_prober_spec *spe
 				  now_ns, on_result, check);
 }
 
-static void ask(struct berth_unit_check *check, int64_t now_ns)
+static int ask_listeners(struct berth_unit_check *check, const struct berth_check *how,
+			 int64_t now_ns)
 {
 	struct berth_worker *worker = check->worker;
-	const struct berth_job *job = worker->unit->job;
 	struct berth_prober_listener listeners[LISTENERS_MAX];
 	struct berth_prober_spec spec = {
-		.check = check->live ? &job->live : &job->ready,
+		.check = how,
 		.listeners = listeners,
-		.timeout_ms = job->probe.timeout_ms,
+		.timeout_ms = worker->unit->job->probe.timeout_ms,
 	};
 	int r;
 
-	berth_probe_start(&check->probe, now_ns);
 	spec.count = list_listeners(worker, listeners, &spec.lease);
-	if (!spec.count) {
-		take_result(check, false, "it does not listen");
-		return;
-	}
+	if (!spec.count)
+		return -ENOTCONN;
 	r = berth_prober_start(&check->prober, &worker->unit->supervisor->loop, &spec, now_ns,
 			       on_result, check);
 	if (r == BERTH_PROBER_E_OTHERS)
 		r = ask_any(check, &spec, listeners, now_ns);
-	if (r)
+	return r;
+}
+
+static void ask(struct berth_unit_check *check, int64_t now_ns)
+{
+	struct berth_worker *worker = check->worker;
+	const struct berth_job *job = worker->unit->job;
+	const struct berth_check *how = check->live ? &job->live : ready_check(job);
+	int r;
+
+	berth_probe_start(&check->probe, now_ns);
+	if (job->outside && how->kind != BERTH_CHECK_EXEC)
+		r = find_port(worker->unit, 0, &check->port) ? ask_outside(check, how, now_ns)
+							     : -ENOTCONN;
+	else if (how->kind != BERTH_CHECK_EXEC)
+		r = ask_listeners(check, how, now_ns);
+	else if (!job->no_port && !job->outside &&
+		 !berth_ports_is_ready(&worker->unit->ports, worker->serial))
+		r = -ENOTCONN;
+	else
+		r = ask_command(check, how, now_ns);
+	if (r == -ENOTCONN)
+		take_result(check, false, "it does not listen");
+	else if (r)
 		skip(check, r < 0 ? strerror(-r) : "another worker could answer");
 }
 
@@ -337,104 +487,6 @@ void berth_unit_run_checks(struct berth_worker *worker, int64_t now_ns)
 	}
 }
 
-/* Whose process is it? By what hangs above it. */
-static struct berth_worker *find_sender(struct berth_unit *unit, pid_t pid)
-{
-	for (int depth = 0; depth < ANCESTORS_MAX && pid > 1; depth++) {
-		struct berth_worker *bare = NULL;
-		struct berth_proc_stat stat;
-
-		for (size_t i = 0; i < unit->worker_count; i++) {
-			struct berth_worker *worker = unit->workers[i];
-
-			if (worker->child.pid == pid || worker->main_pid == pid ||
-			    (worker->child.keeper.pid && worker->child.keeper.pid == pid))
-				return worker;
-			if (worker->child.pid > 0 && !worker->child.keeper.pid)
-				bare = worker;
-		}
-		if (pid == unit->supervisor->self.pid)
-			return bare;
-		if (berth_procfs_stat(pid, &stat) < 0)
-			return NULL;
-		pid = stat.ppid;
-	}
-	return NULL;
-}
-
-static void on_main_ended(struct berth_loop_source *source, uint32_t events)
-{
-	struct berth_worker *worker = berth_container_of(source, struct berth_worker, main_source);
-	const struct berth_child_end unknown = { 0 };
-
-	berth_loop_remove(&worker->unit->supervisor->loop, source);
-	/* If it is our child by now, it says how it ended; else nobody tells us. */
-	berth_supervisor_reap(worker->unit->supervisor);
-	berth_unit_note_end(worker, &unknown);
-}
-
-/* MAINPID=: the service is another process of its tree than the one that we started. */
-static void take_main(struct berth_worker *worker, pid_t pid)
-{
-	struct berth_loop *loop = &worker->unit->supervisor->loop;
-	BERTH_AUTO_FD int fd = -1;
-
-	if (pid == worker->main_pid)
-		return;
-	/* Opened before it is judged: what is open is not given to another one meanwhile. */
-	fd = berth_child_open(pid);
-	if (fd < 0 || find_sender(worker->unit, pid) != worker)
-		return;
-	berth_loop_remove(loop, &worker->main_source);
-	berth_fd_close(&worker->main_fd);
-	if (berth_loop_add(loop, &worker->main_source, fd, EPOLLIN, on_main_ended) < 0) {
-		/* An end that nobody hears of would never be one. */
-		worker->main_pid = worker->child.pid;
-		berth_unit_verbose(worker->unit, "cannot watch process %d", pid);
-		return;
-	}
-	worker->main_fd = berth_fd_steal(&fd);
-	worker->main_pid = pid;
-}
-
-static void take_message(struct berth_worker *worker, const struct berth_sdnotify_message *message)
-{
-	if (message->mainpid)
-		take_main(worker, message->mainpid);
-	if (message->has_status) {
-		free(worker->status);
-		worker->status = *message->status ? strdup(message->status) : NULL;
-	}
-	worker->said_ready |= message->ready;
-	worker->said_stopping = message->stopping || (worker->said_stopping && !message->ready);
-	berth_unit_touch(worker->unit);
-	if (!message->failed) {
-		berth_unit_review(worker);
-		return;
-	}
-	if (worker->cause == BERTH_END_BY_ITSELF)
-		worker->cause = BERTH_END_BY_LIVENESS;
-	berth_unit_step_worker(worker, BERTH_SERVICE_ON_UNHEALTHY);
-}
-
-static void on_notify(struct berth_loop_source *source, uint32_t events)
-{
-	struct berth_unit *unit = berth_container_of(source, struct berth_unit, notify_source);
-	struct berth_sdnotify_message message;
-	struct berth_worker *worker;
-
-	if (berth_sdnotify_recv(unit->notify_fd, &message) < 0)
-		return;
-	/* The name can be known to others: what they say of it is none of its words. */
-	worker = find_sender(unit, message.pid);
-	if (worker)
-		take_message(worker, &message);
-	else
-		berth_unit_verbose(unit,
-				   "a message of process %d, which is none of %s's, is ignored",
-				   message.pid, unit->name);
-}
-
 int berth_unit_compile_pattern(struct berth_unit *unit)
 {
 	unit->ready_pattern = calloc(1, sizeof(*unit->ready_pattern));
@@ -450,20 +502,4 @@ void berth_unit_free_pattern(struct berth_unit *unit)
 	if (unit->ready_pattern)
 		regfree(unit->ready_pattern);
 	free(BERTH_STEAL(unit->ready_pattern));
-}
-
-int berth_unit_open_notify(struct berth_unit *unit)
-{
-	int fd = berth_sdnotify_open(unit->notify_name);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = berth_loop_add(&unit->supervisor->loop, &unit->notify_source, fd, EPOLLIN, on_notify);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	unit->notify_fd = fd;
-	return 0;
 }

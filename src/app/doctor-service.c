@@ -165,6 +165,12 @@ static void name_stranger(const struct berth_look_socket *socket,
 		 berth_str_printable(stat.comm, (size_t)-1, comm, sizeof(comm)), listener->pid);
 }
 
+/* Whoever binds the port of such a service does it for that. */
+static bool is_outside(const struct round *round)
+{
+	return berth_json_bool(round->service, "outside", false);
+}
+
 static void note_listener(const struct round *round, const json_t *port,
 			  const struct berth_look *look, const struct berth_look_socket *socket,
 			  struct berth_doctor_listener *listener)
@@ -182,7 +188,7 @@ static void note_listener(const struct round *round, const json_t *port,
 		.gets6 = berth_verdict_gets_clients(look, socket, AF_INET6),
 	};
 	holders = berth_look_holders_of(look, socket->inode, &count);
-	own = !count && is_told(port, &socket->local);
+	own = is_outside(round) || (!count && is_told(port, &socket->local));
 	for (size_t i = 0; i < count && !own; i++) {
 		own = is_below(holders[i].proc.pid, round->supervisor.pid);
 		kept |= holders[i].proc.pid == round->supervisor.pid;
@@ -252,6 +258,15 @@ static int look_at(const struct round *round, const json_t *document,
 		port->count++;
 	}
 	berth_look_deinit(&look);
+	/* Led to it by the packet filter, before any socket is looked for. */
+	if (!port->count && is_outside(round) && berth_json_bool(document, "listening", false)) {
+		port->listeners[port->count++] = (struct berth_doctor_listener){
+			.addr = berth_addr_any(AF_INET, port->number),
+			.gets4 = true,
+			.whose = BERTH_DOCTOR_OWN,
+		};
+		own = true;
+	}
 	if (!own)
 		look_elsewhere(round, port);
 	return 0;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/siblings.h"
+#include "app/stack-run.h"
 #include "app/supervisor.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -69,6 +71,20 @@ json_t *berth_unit_holder_document(const struct berth_port_holder *holder)
 			 berth_json_text_or_null(holder->service));
 }
 
+/* {"docs": "http://localhost:9001/docs"}: pages of the service's own port. */
+static json_t *links_document(const struct berth_unit *unit, size_t index, const char *url)
+{
+	const struct berth_job *job = unit->job;
+	json_t *links = json_object();
+	char text[512];
+
+	for (size_t i = 0; i < job->link_count && index == 0 && *url; i++) {
+		snprintf(text, sizeof(text), "%s%s", url, job->links[i].path);
+		json_object_set_new(links, job->links[i].name, berth_json_text(text));
+	}
+	return links;
+}
+
 static json_t *port_document(struct berth_unit *unit, size_t index)
 {
 	const struct berth_steer_port *steer = &unit->ports.steer[index];
@@ -77,13 +93,13 @@ static json_t *port_document(struct berth_unit *unit, size_t index)
 	char url[64];
 
 	berth_ports_url(&unit->ports, index, url, sizeof(url));
-	return json_pack("{s:s,s:s,s:o,s:i,s:s,s:b,s:o,s:o,s:o}", "name", port->name, "protocol",
-			 steer->udp ? "udp" : "tcp", "asked",
-			 asked ? json_integer(asked) : json_null(), "port", steer->given, "reason",
-			 berth_port_reason_name(port->reason), "listening",
-			 berth_ports_is_listening(&unit->ports, index, 0), "addresses",
-			 addresses_of(port), "url", berth_json_text_or_null(url), "holder",
-			 berth_unit_holder_document(port->holder));
+	return json_pack(
+		"{s:s,s:s,s:o,s:i,s:s,s:b,s:o,s:o,s:o,s:o}", "name", port->name, "protocol",
+		steer->udp ? "udp" : "tcp", "asked", asked ? json_integer(asked) : json_null(),
+		"port", steer->given, "reason", berth_port_reason_name(port->reason), "listening",
+		berth_ports_is_listening(&unit->ports, index, 0), "addresses", addresses_of(port),
+		"url", berth_json_text_or_null(url), "links", links_document(unit, index, url),
+		"holder", berth_unit_holder_document(port->holder));
 }
 
 static json_t *ports_document(struct berth_unit *unit)
@@ -185,11 +201,9 @@ static unsigned int restarts_of(const struct berth_unit *unit)
 /* null: nothing is probed. */
 static json_t *health_of(const struct berth_unit *unit)
 {
-	enum berth_check_kind ready = unit->job->ready.kind;
 	bool healthy = true;
 
-	if (unit->job->live.kind == BERTH_CHECK_NONE && ready != BERTH_CHECK_TCP &&
-	    ready != BERTH_CHECK_HTTP)
+	if (!berth_unit_is_probed(unit))
 		return json_null();
 	for (size_t i = 0; i < unit->worker_count; i++)
 		healthy &= unit->workers[i]->healthy;
@@ -218,6 +232,17 @@ static json_t *restart_at_of(const struct berth_unit *unit)
 					       (service->deadline_ns - now_ns) / 1000000);
 	}
 	return json_null();
+}
+
+/* Of a stack, before it was started: the service that it waits for. */
+static json_t *waits_for_of(const struct berth_unit *unit)
+{
+	const struct berth_stack_run *run = unit->supervisor->stack;
+	const struct berth_stack_member *member = run ? &run->members[unit->job->member] : NULL;
+
+	if (!member || !member->since_ns || unit->worker_count)
+		return json_null();
+	return json_string(run->stack->manifest.services[member->waits_for].name);
 }
 
 /* By the clock as it is now: what counts is the other one. */
@@ -275,6 +300,7 @@ json_t *berth_unit_document(struct berth_unit *unit)
 	json_object_set_new(document, "project", json_string(identity->project));
 	json_object_set_new(document, "root", berth_json_text(identity->root));
 	json_object_set_new(document, "branch", berth_json_text_or_null(identity->branch));
+	json_object_set_new(document, "copy", berth_json_text_or_null(identity->copy));
 	json_object_set_new(document, "service", json_string(identity->service));
 	json_object_set_new(document, "instance", json_integer(identity->instance));
 	json_object_set_new(document, "state", json_string(berth_service_state_name(state)));
@@ -294,9 +320,14 @@ json_t *berth_unit_document(struct berth_unit *unit)
 	json_object_set_new(document, "health", health_of(unit));
 	json_object_set_new(document, "command", berth_unit_command_document(unit));
 	json_object_set_new(document, "cwd", berth_json_text(job->cwd));
+	json_object_set_new(document, "stack",
+			    berth_json_text_or_null(job->stack ? job->stack->file : ""));
+	json_object_set_new(document, "waits_for", waits_for_of(unit));
+	json_object_set_new(document, "sees", berth_siblings_moved(unit));
 	json_object_set_new(document, "log",
 			    berth_json_text_or_null(unit->log.path ? unit->log.path : ""));
 	json_object_set_new(document, "ports", ports_document(unit));
+	json_object_set_new(document, "outside", json_boolean(job->outside));
 	json_object_set_new(document, "exit", unit_exit(unit));
 	json_object_set_new(document, "steering", json_string(steering(unit)));
 	json_object_set_new(document, "steering_why", berth_json_text_or_null(unit->scope_why));

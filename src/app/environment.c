@@ -8,13 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/siblings.h"
+#include "app/stack.h"
 #include "app/supervisor.h"
 #include "base/str.h"
-#include "stack/template.h"
-
-enum {
-	TEMPLATE_VARS_MAX = 4 + 2 * BERTH_PORTS_MAX,
-};
 
 void berth_unit_add_word(struct berth_unit_words *words, char *word)
 {
@@ -104,30 +101,41 @@ static void set_port(struct berth_unit_words *env, const struct berth_ports *por
 	set(env, name, "%s", url);
 }
 
-static void set_ports(struct berth_unit_words *env, const struct berth_ports *ports,
-		      const char *service)
+void berth_unit_set_ports(struct berth_unit_words *env, const struct berth_ports *ports,
+			  const char *service)
 {
-	char prefix[128], own[BERTH_NAME_MAX + 1], name[BERTH_PORT_NAME_MAX + 1], variable[64];
+	char prefix[128], own[BERTH_NAME_MAX + 1], name[BERTH_PORT_NAME_MAX + 1];
 	bool first = true;
 
 	berth_str_env_name(service, own, sizeof(own));
 	for (size_t i = 0; i < ports->count; i++) {
-		const struct berth_port *port = ports->port[i];
-
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
-		    !ports->steer[i].given)
+		if (!berth_ports_is_told(ports, i))
 			continue;
-		berth_str_env_name(port->name, name, sizeof(name));
+		if (first)
+			set_port(env, ports, i, own);
+		first = false;
+		if (strcmp(ports->port[i]->name, "main") == 0)
+			continue;
+		berth_str_env_name(ports->port[i]->name, name, sizeof(name));
+		snprintf(prefix, sizeof(prefix), "%s_%s", own, name);
+		set_port(env, ports, i, prefix);
+	}
+}
+
+/* What it is told of its own: PORT, BERTH_PORT_WS. */
+static void set_own_ports(struct berth_unit_words *env, const struct berth_ports *ports)
+{
+	char name[BERTH_PORT_NAME_MAX + 1], variable[64];
+	bool first = true;
+
+	for (size_t i = 0; i < ports->count; i++) {
+		if (!berth_ports_is_told(ports, i))
+			continue;
+		berth_str_env_name(ports->port[i]->name, name, sizeof(name));
 		snprintf(variable, sizeof(variable), "BERTH_PORT_%s", name);
 		set(env, variable, "%u", ports->steer[i].given);
-		if (first) {
+		if (first)
 			set(env, "PORT", "%u", ports->steer[i].given);
-			set_port(env, ports, i, own);
-		}
-		if (strcmp(port->name, "main") != 0) {
-			snprintf(prefix, sizeof(prefix), "%s_%s", own, name);
-			set_port(env, ports, i, prefix);
-		}
 		first = false;
 	}
 }
@@ -163,8 +171,13 @@ static void set_identity(const struct berth_unit *unit, struct berth_unit_words 
 	set(env, "BERTH_SERVICE", "%s", identity->service);
 	set(env, "BERTH_INSTANCE", "%u", identity->instance);
 	set(env, "BERTH_ID", "%s", unit->id);
+	if (unit->job->stack && unit->job->stack->kind == BERTH_MANIFEST_PROCFILE)
+		set(env, "PS", "%s.%u", identity->service, identity->instance);
 	set(env, "BERTH_SOCKET", "%s", unit->socket_name);
-	set_ports(env, &unit->ports, identity->service);
+	set_own_ports(env, &unit->ports);
+	berth_siblings_add(unit->supervisor, unit, env);
+	berth_unit_set_ports(env, &unit->ports, identity->service);
+	berth_siblings_add_origins(unit, env);
 	set_browser(unit, env);
 }
 
@@ -177,6 +190,8 @@ static void set_origins(const struct berth_unit *unit, struct berth_unit_words *
 	const char *value = getenv(name);
 	struct berth_err err;
 
+	if (has(env, name))
+		return;
 	for (size_t i = 0; file && i < file->count; i++)
 		if (strcmp(file->entries[i].key, name) == 0)
 			value = file->entries[i].value;
@@ -191,29 +206,31 @@ static void set_origins(const struct berth_unit *unit, struct berth_unit_words *
 	berth_unit_free_words(pairs.items);
 }
 
-int berth_unit_environment(const struct berth_unit *unit, char ***ret_env)
+/* Of a stack: its calls are answered by way of one of its units. */
+static void set_stack(const struct berth_unit *unit, struct berth_unit_words *env)
+{
+	set(env, "BERTH_PROJECT", "%s", unit->job->identity.project);
+	set(env, "BERTH_SOCKET", "%s", unit->socket_name);
+	berth_siblings_add(unit->supervisor, NULL, env);
+	set_browser(unit, env);
+}
+
+int berth_unit_environment(const struct berth_unit *unit, bool whole, char ***ret_env)
 {
 	struct berth_unit_words env = { 0 };
 
-	set_identity(unit, &env);
-	set_origins(unit, &env);
+	if (whole && unit->supervisor->stack) {
+		set_stack(unit, &env);
+	} else {
+		set_identity(unit, &env);
+		set_origins(unit, &env);
+	}
 	if (env.failed) {
 		berth_unit_free_words(env.items);
 		return -ENOMEM;
 	}
 	*ret_env = env.items;
 	return 0;
-}
-
-static void set_pair(struct berth_unit_words *env, const char *assignment)
-{
-	char name[256];
-	const char *equals = strchr(assignment, '=');
-
-	if (!equals || (size_t)(equals - assignment) >= sizeof(name))
-		return;
-	snprintf(name, sizeof(name), "%.*s", (int)(equals - assignment), assignment);
-	berth_unit_set(env, name, equals + 1);
 }
 
 /* BERTH_SOCKET of a berth around us would lead to that one; LISTEN_ and NOTIFY_ are for us. */
@@ -237,76 +254,6 @@ int berth_unit_build_environment(const struct berth_worker *worker, struct berth
 	if (unit->notify_fd >= 0)
 		set(env, "NOTIFY_SOCKET", "%s", unit->notify_name);
 	return env->failed ? -ENOMEM : 0;
-}
-
-/* The names that {…} knows; the values live in @room. */
-struct vars {
-	struct berth_template_var vars[TEMPLATE_VARS_MAX];
-	size_t count;
-	char names[BERTH_PORTS_MAX][2][BERTH_PORT_NAME_MAX + 8];
-	char ports[BERTH_PORTS_MAX][8];
-	char urls[BERTH_PORTS_MAX][64];
-};
-
-static void add_var(struct vars *vars, const char *name, const char *value)
-{
-	vars->vars[vars->count++] = (struct berth_template_var){ .name = name, .value = value };
-}
-
-static void collect_vars(const struct berth_unit *unit, struct vars *vars)
-{
-	const struct berth_ports *ports = &unit->ports;
-	bool first = true;
-
-	vars->count = 0;
-	add_var(vars, "id", unit->id);
-	add_var(vars, "host", "localhost");
-	for (size_t i = 0; i < ports->count; i++) {
-		if (ports->steer[i].kind != BERTH_STEER_DECLARED || ports->steer[i].mapped ||
-		    !ports->steer[i].given)
-			continue;
-		snprintf(vars->ports[i], sizeof(vars->ports[i]), "%u", ports->steer[i].given);
-		berth_ports_url(ports, i, vars->urls[i], sizeof(vars->urls[i]));
-		snprintf(vars->names[i][0], sizeof(vars->names[i][0]), "port.%s",
-			 ports->port[i]->name);
-		snprintf(vars->names[i][1], sizeof(vars->names[i][1]), "url.%s",
-			 ports->port[i]->name);
-		add_var(vars, vars->names[i][0], vars->ports[i]);
-		add_var(vars, vars->names[i][1], vars->urls[i]);
-		if (first) {
-			add_var(vars, "port", vars->ports[i]);
-			add_var(vars, "url", vars->urls[i]);
-		}
-		first = false;
-	}
-}
-
-int berth_unit_expand(const struct berth_unit *unit, struct berth_unit_words *argv,
-		      struct berth_unit_words *env, struct berth_err *err)
-{
-	const char *const *words = unit->argv ? (const char *const *)unit->argv : unit->job->argv;
-	const char *const *pairs =
-		unit->extra_env ? (const char *const *)unit->extra_env : unit->job->extra_env;
-	struct vars *vars = malloc(sizeof(*vars));
-	int r = vars ? 0 : -ENOMEM;
-	char *word;
-
-	if (vars)
-		collect_vars(unit, vars);
-	for (size_t i = 0; r == 0 && words[i]; i++) {
-		r = berth_template_expand(words[i], vars->vars, vars->count, false, &word, err);
-		if (r == 0)
-			berth_unit_add_word(argv, word);
-	}
-	for (size_t i = 0; r == 0 && pairs && pairs[i]; i++) {
-		r = berth_template_expand(pairs[i], vars->vars, vars->count, false, &word, err);
-		if (r == 0) {
-			set_pair(env, word);
-			free(word);
-		}
-	}
-	free(vars);
-	return r < 0 ? r : argv->failed || env->failed ? -ENOMEM : 0;
 }
 
 /* Take @words for *@present, which can be had back from *@old. */

@@ -105,6 +105,61 @@ static json_t *select_anywhere(const json_t *records, const char *word, bool *re
 	return found;
 }
 
+/* "shop", "shop@fix-1+demo": all of that project, or of that copy of it. */
+static bool is_of_project(const json_t *record, const char *word)
+{
+	const char *label = member(record, "label");
+	const char *slash = strrchr(label, '/');
+	size_t len = strlen(word);
+
+	return strcmp(member(record, "project"), word) == 0 ||
+	       (slash && (size_t)(slash - label) == len && strncmp(label, word, len) == 0);
+}
+
+/* Of the project here, else of the only one of that name. */
+static json_t *select_project(const json_t *records, const char *word,
+			      const struct berth_identity *here, bool *ret_ambiguous)
+{
+	json_t *found = json_array(), *own = json_array();
+	const char *root = NULL;
+	json_t *record;
+	size_t i;
+
+	*ret_ambiguous = false;
+	json_array_foreach (records, i, record) {
+		if (!is_of_project(record, word))
+			continue;
+		if (strcmp(member(record, "root"), here->root) == 0)
+			json_array_append(own, record);
+		if (root && strcmp(root, member(record, "root")) != 0)
+			*ret_ambiguous = true;
+		root = member(record, "root");
+		json_array_append(found, record);
+	}
+	if (!json_array_size(own)) {
+		json_decref(own);
+		return found;
+	}
+	json_decref(found);
+	*ret_ambiguous = false;
+	return own;
+}
+
+/* Of a stack and its copies (up --as) the stack is meant, unless the copy is named. */
+static void leave_out_copies(json_t *found, const char *word)
+{
+	bool has_main = false;
+	json_t *record;
+	size_t i;
+
+	json_array_foreach (found, i, record)
+		has_main |= !*member(record, "copy");
+	for (i = json_array_size(found); i-- > 0 && has_main && !strchr(word, '+');)
+		if (*member(json_array_get(found, i), "copy") &&
+		    strcmp(member(json_array_get(found, i), "id"), word) != 0)
+			json_array_remove(found, i);
+}
+
 static int port_not_found(const json_t *records, uint16_t number, struct berth_err *err)
 {
 	struct berth_who_holder holder;
@@ -171,7 +226,13 @@ int berth_find(struct berth_registry *registry, const json_t *records, const cha
 		json_decref(found);
 		found = select_anywhere(records, word, &ambiguous);
 	}
+	if (r < 0 && !json_array_size(found)) {
+		json_decref(found);
+		found = select_project(records, word, here, &ambiguous);
+	}
 	if (json_array_size(found) && !ambiguous) {
+		if (r < 0)
+			leave_out_copies(found, word);
 		*ret_found = found;
 		return 0;
 	}

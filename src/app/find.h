@@ -8,7 +8,8 @@
 /*
  * The records (of berth_registry_load(), labelled) that @word means: a number is a port; "7f3k2m"
  * an id; "api" a service of the project at @here, else of any project if only one has it; "api.2"
- * one instance of it; "shop/api", "shop@branch/api" a label. *ret_found is a new array of records,
+ * one instance of it; "shop/api", "shop@branch/api" a label; "shop", "shop+demo" all of a project or
+ * of a copy of its stack, where no service is called so. *ret_found is a new array of records,
  * never empty on success. -ENOENT with @err (NOT_FOUND) names what it may have meant.
  */
 BERTH_MUST_USE int berth_find(struct berth_registry *registry, const json_t *records,

@@ -197,7 +197,8 @@ static struct berth_free_entry entry_of_socket(const struct berth_free_scene *sc
 		.uid = socket->uid,
 	};
 
-	if (entry.service != BERTH_FREE_NONE && socket->uid == scene->uid)
+	if (entry.service != BERTH_FREE_NONE &&
+	    (socket->uid == scene->uid || scene->services[entry.service].outside))
 		return entry_of_service(scene, entry.service, BERTH_FREE_NONE);
 	entry.service = BERTH_FREE_NONE;
 	if (entry.container != BERTH_FREE_NONE) {

@@ -85,6 +85,7 @@ struct berth_free_service {
 	pid_t supervisor, guardian; /* 0: gone */
 	const uint16_t *ports; /* borrowed */
 	size_t port_count;
+	bool outside; /* bound by processes that are not ours: whoever has them has them for it */
 };
 
 /* A container that can be stopped. */

@@ -126,6 +126,8 @@ static int load_services(struct berth_free *all)
 			.guardian = berth_registry_process(record, "guardian").pid,
 			.ports = all->service_ports + at,
 			.port_count = end - at,
+			.outside =
+				berth_json_bool(berth_registry_service(record), "outside", false),
 		};
 		at = end;
 	}

@@ -10,6 +10,11 @@
  * What it does hold is a duplicate of the notify descriptor of each tree: a call that is trapped at
  * that moment waits, to be killed, and does not fail. It is closed when nobody of the tree is left.
  *
+ * Some services have a part that is nobody's child, a container of Docker's. For that there is the
+ * stop command (app/ending.c), of which the supervisor tells before each life; when that is killed,
+ * it is carried out here, after all descendants have been ended, the supervisor's own attempt at it
+ * among them: so it never runs twice at a time.
+ *
  * As the first process of a container (pid 1) it is the same. It takes its signals from a
  * descriptor, so it needs no dispositions, which pid 1 does not have; nobody inside can kill it,
  * and its end is everybody's. What others leave to it (podman exec) it reaps, and else leaves
@@ -28,8 +33,10 @@
 
 #include "app/front.h"
 #include "app/note.h"
+#include "app/stop-order.h"
 #include "app/sweep.h"
 #include "base/str.h"
+#include "os/sdnotify.h"
 #include "os/tree.h"
 
 enum {
@@ -61,6 +68,7 @@ struct guardian {
 	pid_t spare[SPARE_MAX + 1]; /* children from before an exec of ours, and what was opened for
 				       the service; zero-terminated */
 	size_t spare_count;
+	json_t *orders; /* owned; stop commands by the id of their unit; NULL: none */
 	struct berth_guardian_end end;
 	struct berth_err *err;
 };
@@ -188,13 +196,37 @@ static void tell(struct guardian *guardian, enum berth_note_kind kind, int value
 		(void)!berth_note_send(guardian->report_fd, &note, NULL, -1);
 }
 
+/*
+ * A stack may be a unit of systemd's, of which we are the main process. What a single service has to
+ * say is its own affair.
+ */
+static void say_to_manager(const struct guardian *guardian, const char *text)
+{
+	if (guardian->foreground && guardian->job->stack)
+		(void)!berth_sdnotify_send(text);
+}
+
+/* One without a command takes back what was told of that unit. */
+static void keep_order(struct guardian *guardian, json_t *order)
+{
+	const char *id = berth_json_string(order, "id", "");
+
+	if (!guardian->orders)
+		guardian->orders = json_object();
+	if (!json_object_get(order, "argv"))
+		json_object_del(guardian->orders, id);
+	else if (json_object_size(guardian->orders) < BERTH_STOP_ORDERS_MAX)
+		json_object_set(guardian->orders, id, order);
+}
+
 static void on_note(struct guardian *guardian)
 {
+	BERTH_AUTO_JSON json_t *document = NULL;
 	struct berth_note note;
 	int fd = -1;
 	int r;
 
-	r = berth_note_recv(guardian->report_fd, &note, NULL, &fd);
+	r = berth_note_recv(guardian->report_fd, &note, &document, &fd);
 	if (r == -EINTR || r == -EAGAIN)
 		return;
 	if (r <= 0) {
@@ -211,6 +243,9 @@ static void on_note(struct guardian *guardian)
 	case BERTH_NOTE_SPARE:
 		spare(guardian, note.value);
 		break;
+	case BERTH_NOTE_ORDER:
+		keep_order(guardian, document);
+		break;
 	case BERTH_NOTE_STOPPED:
 		if (guardian->foreground)
 			berth_front_stop();
@@ -220,12 +255,15 @@ static void on_note(struct guardian *guardian)
 		guardian->end.exit_code = note.value;
 		break;
 	case BERTH_NOTE_ENDED:
+		say_to_manager(guardian, "STOPPING=1");
 		guardian->ended = true;
 		guardian->end.signal = note.extra;
 		if (guardian->err->code == BERTH_ERR_NONE)
 			guardian->end.exit_code = note.value;
 		break;
 	case BERTH_NOTE_READY:
+		say_to_manager(guardian, "READY=1");
+		break;
 	case BERTH_NOTE_SIGNAL:
 	case BERTH_NOTE_HANGUP:
 		break;
@@ -251,6 +289,8 @@ static void on_front(struct guardian *guardian)
 		}
 		if (!guardian->foreground && signal.signo == SIGINT)
 			continue;
+		if (signal.signo == SIGINT || signal.signo == SIGTERM)
+			say_to_manager(guardian, "STOPPING=1");
 		if (signal.signo == SIGINT && signal.from_terminal)
 			guardian->end.interrupted = true;
 		if (signal.hangup && guardian->has_terminal)
@@ -258,6 +298,23 @@ static void on_front(struct guardian *guardian)
 		else
 			tell(guardian, BERTH_NOTE_SIGNAL, signal.signo, signal.from_terminal);
 	}
+}
+
+/* What they say is told where berth itself says it: in the background, nowhere. */
+static void carry_out_orders(struct guardian *guardian)
+{
+	BERTH_AUTO_JSON json_t *orders = NULL;
+	const char *id;
+	json_t *order;
+
+	if (!json_object_size(guardian->orders))
+		return;
+	orders = json_array();
+	json_object_foreach (guardian->orders, id, order)
+		json_array_append(orders, order);
+	guardian->end.stop_failures = (unsigned int)berth_stop_order_run_all(orders, STDERR_FILENO);
+	/* What they have left behind has fallen to us. */
+	berth_sweep_descendants(guardian->spare);
 }
 
 /* The supervisor was killed: all that it had told of is cleared up. */
@@ -271,6 +328,7 @@ static void clear_up(struct guardian *guardian)
 	guardian->end.lost = true;
 	guardian->end.exit_code = 125;
 	guardian->end.swept = berth_sweep_descendants(guardian->spare);
+	carry_out_orders(guardian);
 	if (!guardian->started || berth_registry_open(&registry, NULL) < 0)
 		return;
 	if (berth_registry_load(&registry, &records) == 0)
@@ -337,5 +395,6 @@ void berth_guardian_run(const struct berth_job *job, int report_fd, pid_t pid, i
 		close(guardian.fds[i].fd);
 	if (guardian.fds != guardian.first)
 		free(guardian.fds);
+	json_decref(guardian.orders);
 	*ret_end = guardian.end;
 }

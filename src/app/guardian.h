@@ -13,6 +13,7 @@ struct berth_guardian_end {
 	bool interrupted; /* Ctrl-C was pressed on our terminal */
 	bool lost; /* the supervisor was killed, and we have cleared up */
 	int swept; /* then: how many processes were ended */
+	unsigned int stop_failures; /* and how many stop commands have failed */
 };
 
 /*

@@ -295,9 +295,11 @@ static json_t *fix_of(const struct berth_holders_sources *sources, uint16_t port
 	char number[8];
 
 	snprintf(number, sizeof(number), "%u", port);
-	*ret_root = uid != sources->uid && sources->uid != 0;
+	*ret_root = false;
+	/* Its supervisor is ours, whoever holds the port for it. */
 	if (json_is_object(json_object_get(holder, "service")))
 		return json_pack("[s,s,s]", "berth", "stop", number);
+	*ret_root = uid != sources->uid && sources->uid != 0;
 	if (json_is_object(json_object_get(holder, "container")))
 		return container_fix(sources, json_object_get(holder, "container"), ret_root);
 	if (*unit && is_main_of_unit(holder, &user)) {

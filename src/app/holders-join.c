@@ -272,11 +272,16 @@ static bool sees_all(const struct berth_holders_sources *sources)
 static void add_hidden(const struct berth_holders_sources *sources,
 		       const struct berth_look_socket *socket, json_t *holder)
 {
+	const json_t *record =
+		berth_holders_process_outside(sources->processes, berth_addr_port(&socket->local));
+
 	/* To somebody who sees all, it is the kernel's own: of NFS, of WireGuard ... */
 	json_object_set_new(holder, "pid_visible", json_boolean(sees_all(sources)));
 	json_object_set_new(holder, "uid", json_integer(socket->uid));
 	json_object_set_new(holder, "user",
 			    berth_holders_process_user(sources->processes, socket->uid));
+	if (record)
+		json_object_set_new(holder, "service", service_of(record));
 	berth_holders_process_place(sources->processes, socket->cgroup_id, holder);
 }
 
@@ -289,6 +294,9 @@ static void add_owner(const struct berth_holders_sources *sources,
 
 	json_object_update(holder, owner->document);
 	add_shared(sources, socket->inode, owner, holder);
+	/* Bound for a service of ours, by a process outside of it: its ports are TCP's. */
+	if (!owner->supervisor && socket->protocol != IPPROTO_TCP)
+		record = NULL;
 	if (!record)
 		return;
 	json_object_set_new(holder, "service", service_of(record));

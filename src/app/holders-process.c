@@ -17,6 +17,7 @@
 
 #include "look/place.h"
 #include "os/cgroup.h"
+#include "os/netns.h"
 
 enum {
 	COMMAND_MAX = 64 * 1024, /* bytes of a command line; longer ones are cut */
@@ -410,6 +411,32 @@ static bool has_port(const json_t *record, uint16_t port)
 	return false;
 }
 
+/* Read whole only where the port is the one: `who` reads all records there are. */
+static bool is_outside(const json_t *record, uint16_t port)
+{
+	const json_t *netns;
+
+	if (!has_port(record, port) ||
+	    !berth_json_bool(berth_registry_service(record), "outside", false))
+		return false;
+	netns = berth_registry_private(record, "netns");
+	return !json_is_integer(netns) || (uint64_t)json_integer_value(netns) == berth_netns_own();
+}
+
+const json_t *berth_holders_process_outside(const struct berth_holders_processes *processes,
+					    uint16_t port)
+{
+	const char *supervisor;
+	json_t *records, *record;
+	size_t i;
+
+	json_object_foreach (processes->supervisors, supervisor, records)
+		json_array_foreach (records, i, record)
+			if (is_outside(record, port))
+				return record;
+	return NULL;
+}
+
 const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
 					   const struct berth_holders_process *process,
 					   uint16_t port)
@@ -417,8 +444,9 @@ const json_t *berth_holders_process_record(const struct berth_holders_processes 
 	const json_t *records = NULL, *record;
 	size_t i;
 
-	if (process->supervisor)
-		records = records_of(processes, process->supervisor);
+	if (!process->supervisor)
+		return berth_holders_process_outside(processes, port);
+	records = records_of(processes, process->supervisor);
 	json_array_foreach (records, i, record)
 		if (has_port(record, port))
 			return record;

@@ -61,8 +61,15 @@ void berth_holders_process_place(struct berth_holders_processes *processes, uint
 				 json_t *holder);
 
 /*
- * The record of berth that a process belongs to, with @port if its supervisor has several; NULL:
- * none. Borrowed.
+ * The record of a service whose @port is bound by a process that is not ours (--outside); NULL: none.
+ * Borrowed.
+ */
+const json_t *berth_holders_process_outside(const struct berth_holders_processes *processes,
+					    uint16_t port);
+
+/*
+ * The record of berth that a process belongs to, with @port if its supervisor has several; else as
+ * of berth_holders_process_outside(). NULL: none. Borrowed.
  */
 const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
 					   const struct berth_holders_process *process,

@@ -5,7 +5,7 @@
  * What costs is to find the processes that have a socket: all descriptors of all processes are
  * looked at. For a port that berth leased, its service's tree is enough: the record says which that
  * is. That shortcut is taken only if it explains every socket on the port, so a stranger on another
- * address, or a connection, is never missed.
+ * address is never missed.
  *
  * Nothing here is a snapshot. Where a process ends between the look and the question who it was,
  * both are done again: what is left then has no process, and that is the answer.
@@ -44,6 +44,10 @@ struct search {
 	struct berth_registry registry;
 	json_t *records; /* owned: the living ones, labelled */
 	struct berth_reserved *reserved; /* owned */
+	/* Of the services that have the asked ports; none if any of these is no lease. */
+	pid_t supervisors[LEASES_MAX];
+	size_t supervisor_count;
+	bool sealed; /* their leases: whatever is bound there, a supervisor has it, too */
 	struct berth_look look;
 	struct berth_holders_processes processes;
 	struct berth_engine engine;
@@ -119,26 +123,77 @@ static bool is_asked(const struct berth_holders_query *query, uint16_t port)
 	return false;
 }
 
+/*
+ * A lease keeps everybody else out, and has a duplicate of whatever the service binds there
+ * (port/lease.c): unless it had to be opened for what could not be steered, or for other workers, or
+ * lets go of its duplicates for a stop.
+ */
+static bool is_sealed(const json_t *record)
+{
+	const json_t *service = berth_registry_service(record);
+
+	return strcmp(berth_json_string(service, "steering", ""), "full") == 0 &&
+	       strcmp(berth_json_string(service, "sharing", ""), "open-group") != 0 &&
+	       strcmp(berth_json_string(berth_registry_summary(record), "state", ""), "stopping") !=
+		       0;
+}
+
+/* False: not all asked ports are leases. */
+static bool find_supervisors(struct search *search)
+{
+	search->supervisor_count = 0;
+	search->sealed = true;
+	for (size_t i = 0; i < search->query->count; i++) {
+		const struct berth_range *range = &search->query->ranges[i];
+		BERTH_AUTO_JSON json_t *record = NULL;
+
+		if (!is_single(range) || i == LEASES_MAX || search->registry.ports_fd < 0)
+			return false;
+		record = berth_registry_find_port(&search->registry, range->lo);
+		if (!record)
+			return false;
+		search->supervisors[i] = berth_registry_process(record, "supervisor").pid;
+		search->sealed &= is_sealed(record);
+	}
+	search->supervisor_count = search->query->count;
+	return true;
+}
+
+static struct berth_look_query query_of(const struct search *search)
+{
+	struct berth_range span = span_of(search->query);
+	struct berth_look_query query = {
+		.port_lo = span.lo,
+		.port_hi = span.hi,
+		.udp = search->query->udp,
+		.processes = true,
+		.namespaces = search->query->details,
+	};
+
+	if (search->supervisor_count) {
+		/*
+		 * Whatever else has the number was there before the lease, which it would have
+		 * prevented, or was accepted: the walk over all connections can be saved.
+		 */
+		query.kinds = 1u << BERTH_LOOK_LISTENER | 1u << BERTH_LOOK_BOUND;
+		query.namespaces = false;
+	}
+	return query;
+}
+
 struct pids {
 	pid_t *pids; /* owned */
 	size_t count;
 };
 
-/* The trees of the supervisors whose services have the asked ports. False: not all are leases. */
-static bool list_own_trees(struct search *search, struct pids *pids)
+static bool list_own_trees(const struct search *search, struct pids *pids)
 {
-	for (size_t i = 0; i < search->query->count; i++) {
-		const struct berth_range *range = &search->query->ranges[i];
-		BERTH_AUTO_JSON json_t *record = NULL;
+	for (size_t i = 0; i < search->supervisor_count; i++) {
 		BERTH_AUTO_FREE pid_t *tree = NULL;
 		size_t count;
 		pid_t *grown;
 
-		if (!is_single(range) || i == LEASES_MAX || search->registry.ports_fd < 0)
-			return false;
-		record = berth_registry_find_port(&search->registry, range->lo);
-		if (!record || berth_tree_list(berth_registry_process(record, "supervisor").pid,
-					       &tree, &count) < 0)
+		if (berth_tree_list(search->supervisors[i], &tree, &count) < 0)
 			return false;
 		grown = reallocarray(pids->pids, pids->count + count, sizeof(*grown));
 		if (!grown)
@@ -147,7 +202,7 @@ static bool list_own_trees(struct search *search, struct pids *pids)
 		pids->pids = grown;
 		pids->count += count;
 	}
-	return true;
+	return pids->count;
 }
 
 /* Has every asked socket of ours that could have a process one that we know of? */
@@ -163,41 +218,40 @@ static bool is_explained(const struct search *search)
 		    !berth_look_holders_of(&search->look, socket->inode, &count))
 			return false;
 	}
-	return true;
+	/* None at all: the lease came after our look at the tables. */
+	return search->look.socket_count;
+}
+
+/* By the trees of the services alone. False: that does not tell all. */
+static bool look_at_own(struct search *search)
+{
+	struct berth_look_query query = query_of(search);
+	struct pids own = { 0 };
+	bool done = false;
+
+	if (search->sealed && !search->query->udp) {
+		query.binders = search->supervisors;
+		query.binder_count = search->supervisor_count;
+	}
+	if (list_own_trees(search, &own)) {
+		query.pids = own.pids;
+		query.pid_count = own.count;
+		done = berth_look_load(&query, &search->look) == 0 && is_explained(search);
+	}
+	free(own.pids);
+	if (!done)
+		berth_look_deinit(&search->look);
+	return done;
 }
 
 static int look(struct search *search)
 {
-	struct berth_range span = span_of(search->query);
-	struct berth_look_query query = {
-		.port_lo = span.lo,
-		.port_hi = span.hi,
-		.udp = search->query->udp,
-		.processes = true,
-	};
-	struct pids own = { 0 };
-	int r;
+	struct berth_look_query query;
 
-	if (list_own_trees(search, &own)) {
-		/*
-		 * Whatever else has the number was there before the lease, which it would have
-		 * prevented, or was accepted: the walk over all connections can be saved.
-		 */
-		query.kinds = 1u << BERTH_LOOK_LISTENER | 1u << BERTH_LOOK_BOUND;
-		query.pids = own.pids;
-		query.pid_count = own.count;
-		r = berth_look_load(&query, &search->look);
-		free(own.pids);
-		if (r < 0 || is_explained(search))
-			return r;
-		berth_look_deinit(&search->look);
-		search->look = (struct berth_look){ 0 };
-		query.kinds = 0;
-		query.pids = NULL;
-	} else {
-		free(own.pids);
-	}
-	query.namespaces = search->query->details;
+	if (find_supervisors(search) && look_at_own(search))
+		return 0;
+	search->supervisor_count = 0;
+	query = query_of(search);
 	return berth_look_load(&query, &search->look);
 }
 

@@ -224,12 +224,30 @@ static int run_outside(int fd, const struct berth_job *job, struct berth_err *er
 	return r < 0 ? r : (int)berth_json_int(answer, "exit", 1);
 }
 
+/* The command takes our place: nobody would be left to open its port, or to run something after it. */
+static int refuse_inside(const struct berth_job *job, struct berth_err *err)
+{
+	static const struct berth_wish nothing;
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	int r = berth_inner_lease(&nothing, job->identity.service, &answer, err);
+
+	if (r < 0)
+		return r;
+	berth_err_set(err, -EOPNOTSUPP, BERTH_ERR_UNSUPPORTED,
+		      "%s does nothing inside of another service",
+		      job->outside ? "--outside" : "--stop-command");
+	berth_err_hint(err, "with -d it is started outside of that");
+	return -EOPNOTSUPP;
+}
+
 int berth_inner_run(struct berth_job *job, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *answer = NULL;
 	BERTH_AUTO_FD int fd = -1;
 	int r;
 
+	if (!job->detach && (job->outside || job->stop_argv))
+		return refuse_inside(job, err);
 	if (!job->detach) {
 		r = berth_inner_lease(&job->wish, job->identity.service, &answer, err);
 		return r < 0 ? r : run_through(job, answer, err);

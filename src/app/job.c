@@ -106,14 +106,8 @@ static int settle_port(struct berth_job *job, const struct berth_dotenv *dotenv,
 		return 0;
 	if (berth_parse_port(setting.value, &port) < 0)
 		return refuse(&setting, "a port (1-65535)", err);
-	main_port(wish)->list[0] = port;
-	main_port(wish)->list_len = 1;
-	if (wish->range.lo && !berth_range_has(&wish->range, port)) {
-		uint32_t hi = (uint32_t)port + (uint32_t)(wish->range.hi - wish->range.lo);
-
-		wish->range =
-			(struct berth_range){ port, hi > UINT16_MAX ? UINT16_MAX : (uint16_t)hi };
-	}
+	main_port(wish);
+	berth_wish_move(wish, 0, port);
 	return 0;
 }
 
@@ -156,15 +150,12 @@ static int settle_timeout(struct berth_job *job, const struct berth_dotenv *dote
 	return 0;
 }
 
-int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
-		     struct berth_err *err)
+int berth_job_settle_search(struct berth_job *job, const struct berth_dotenv *dotenv,
+			    struct berth_err *err)
 {
-	int r;
+	int r = 0;
 
-	r = settle_port(job, dotenv, err);
-	if (r == 0)
-		r = settle_fallbacks(job, dotenv, err);
-	if (r == 0 && !job->wish.attempts)
+	if (!job->wish.attempts)
 		r = get_u16("MAX_PORT_ATTEMPTS", dotenv, &job->wish.attempts, err);
 	/* Each instance has as long a way to go as one would. */
 	if (r == 0 && !job->wish.attempts && job->instances > 1)
@@ -185,6 +176,20 @@ int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
 	}
 	if (!job->skip)
 		job->skip = getenv("BERTH_SKIP");
+	return 0;
+}
+
+int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
+		     struct berth_err *err)
+{
+	int r = settle_port(job, dotenv, err);
+
+	if (r == 0)
+		r = settle_fallbacks(job, dotenv, err);
+	if (r == 0)
+		r = berth_job_settle_search(job, dotenv, err);
+	if (r < 0)
+		return r;
 	job->tell_port =
 		job->tell_port || has_number(&job->wish) || job->wish.range.lo || job->wish.any;
 	return berth_wish_check(&job->wish, err);

@@ -10,6 +10,7 @@
 #include "service/identity.h"
 #include "service/state.h"
 #include "stack/dotenv.h"
+#include "stack/settings.h"
 #include "steer/decide.h"
 
 #include <signal.h>
@@ -20,6 +21,9 @@
 enum {
 	BERTH_JOB_MAPS_MAX = 16
 };
+
+struct berth_stack;
+struct berth_manifest_link;
 
 enum berth_job_free {
 	BERTH_JOB_FREE_NOTHING,
@@ -49,22 +53,38 @@ struct berth_job {
 			 */
 	struct berth_job_map maps[BERTH_JOB_MAPS_MAX];
 	size_t map_count;
-	const char *skip; /* the user's own reserved list; NULL: none */
+	const char *skip; /* numbers to leave out; NULL: none */
+	const struct berth_settings *settings; /* the user's, for all; NULL: none */
 	int64_t check_timeout_ms; /* bounds the choice; 0: none */
 	enum berth_steer_scope scope;
 	bool loopback;
 	bool pass_socket;
+	bool outside; /* its port is bound by a process that is not ours: Docker's, a rule of NAT */
+	const char *scheme; /* of its URLs, "none": it has none; NULL: by the number asked for */
+	const struct berth_manifest_link *links; /* pages of its first port */
+	size_t link_count;
+	bool strict_templates; /* {name} in its words is ours: unknown ones were refused before */
 
 	unsigned int workers, instances; /* at least 1 */
 	struct berth_service_policy policy;
 	int stop_signal;
+	/*
+	 * Run when a life ends, for what signals do not reach: `docker rm -f {id}`. {port} and its
+	 * like not yet filled in; NULL: none.
+	 */
+	const char *const *stop_argv;
 	int64_t hold_ms; /* how long a listening socket is kept for the next life; 0: never */
 	struct berth_check ready, live;
 	struct berth_check_timing probe;
 	struct berth_logfile_limits log;
 	bool tty;
 
+	const struct berth_stack *stack; /* what it is part of; NULL: nothing */
+	size_t member; /* its index there */
+
 	bool detach;
+	bool apart; /* in a session of its own, its output ours to read: in the background, or in
+		       a stack */
 	bool fresh; /* --new: take the next free instance number */
 	bool reuse;
 	bool force;
@@ -91,3 +111,10 @@ struct berth_job {
  */
 BERTH_MUST_USE int berth_job_settle(struct berth_job *job, const struct berth_dotenv *dotenv,
 				    struct berth_err *err);
+
+/*
+ * Of that, how a number is sought, and not which: MAX_PORT_ATTEMPTS, PORT_CHECK_TIMEOUT, BERTH_ANY,
+ * BERTH_STRICT, BERTH_SKIP.
+ */
+BERTH_MUST_USE int berth_job_settle_search(struct berth_job *job, const struct berth_dotenv *dotenv,
+					   struct berth_err *err);

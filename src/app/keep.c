@@ -37,7 +37,9 @@ bool berth_unit_can_keep(const struct berth_unit *unit, const char **ret_why)
 	const struct berth_job *job = unit->job;
 	const char *why = NULL;
 
-	if (!job->hold_ms)
+	if (job->outside)
+		why = "it is bound by a process that is not ours";
+	else if (!job->hold_ms)
 		why = "--hold is 0";
 	else if (unit->scope == BERTH_STEER_OFF)
 		why = "its bind() can't be answered: no steering";
@@ -46,7 +48,7 @@ bool berth_unit_can_keep(const struct berth_unit *unit, const char **ret_why)
 	if (ret_why)
 		*ret_why = why;
 	return !why &&
-	       (job->detach || job->workers > 1 || job->policy.restart != BERTH_SERVICE_RESTART_NO);
+	       (job->apart || job->workers > 1 || job->policy.restart != BERTH_SERVICE_RESTART_NO);
 }
 
 void berth_unit_keep(struct berth_unit *unit, size_t index, uint64_t inode, int64_t for_ns)

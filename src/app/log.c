@@ -15,6 +15,10 @@
  *
  * Passed on to the user's terminal, a stream is read no faster than that takes it. What is left
  * when the worker has ended is still written as that goes on; the stream lives until then.
+ *
+ * A sink takes the lines of many. A stream that has something for a full one is watched no more and
+ * waits in a queue: first those that had no turn since the sink was last full, so that one which
+ * fills it each time does not keep the others from it.
  */
 #include "app/log.h"
 
@@ -27,9 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <termios.h>
 
 #include "app/history.h"
 #include "app/registry.h"
@@ -38,14 +40,10 @@
 
 enum {
 	CHUNK = 64 * 1024,
-	TURN_MAX = 4 * CHUNK,
+	TURN_CHUNKS = 4,
+	SINK_CHUNK = 16 * 1024, /* its lines get longer there, and take longer */
 	/* What may be left in a pipe whose writers have gone; more comes from one that has not. */
 	LEFT_MAX = 16 * 1024 * 1024,
-	/*
-	 * Larger ones were no faster, and all pipes of a user share 64 MiB: beyond that the kernel
-	 * makes those of his other programs small (pipe(7), pipe-user-pages-soft).
-	 */
-	PIPE_SIZE = 256 * 1024,
 	MOVE_PERIOD_MS = 1000,
 	PASS_WAIT_MS = 10 * 1000, /* at the very end, for a reader that takes nothing */
 	STALE_S = 24 * 60 * 60,
@@ -119,7 +117,6 @@ static int open_file(struct berth_log *log, const char *id,
 	dir_fd = open_folder();
 	if (dir_fd < 0)
 		return dir_fd;
-	remove_stale(dir_fd);
 	snprintf(name, sizeof(name), "%s.log", id);
 	r = berth_logfile_open(&log->file, dir_fd, name, limits, berth_time_now_ms());
 	if (r < 0)
@@ -130,6 +127,14 @@ static int open_file(struct berth_log *log, const char *id,
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+void berth_log_tidy(void)
+{
+	BERTH_AUTO_FD int dir_fd = open_folder();
+
+	if (dir_fd >= 0)
+		remove_stale(dir_fd);
 }
 
 int berth_log_open(struct berth_log *log, struct berth_loop *loop, const char *id,
@@ -167,6 +172,7 @@ static void find_home(struct berth_log *log, int64_t now_ms)
 /* What one read, or the end, brings; 128 KiB of the stack. */
 struct intake {
 	struct berth_log_stream *stream;
+	int64_t at_ms;
 	struct berth_lines_sink sink;
 	char source[2][12]; /* "o2"; of a piece that goes on: "O2" */
 	struct berth_logfile_batch batch;
@@ -179,6 +185,14 @@ static void take_line(const char *text, size_t len, bool continued, void *arg)
 
 	if (stream->log->path)
 		berth_logfile_add(&intake->batch, intake->source[continued], text, len);
+	if (stream->sink)
+		stream->sink->take(stream->sink, stream,
+				   &(struct berth_log_entry){ .at_ms = intake->at_ms,
+							      .worker = stream->worker,
+							      .is_stderr = stream->is_stderr,
+							      .continued = continued,
+							      .text = text,
+							      .len = len });
 	if (stream->watch)
 		stream->watch(stream, text, len, stream->watch_arg);
 }
@@ -188,6 +202,7 @@ static void begin_intake(struct intake *intake, struct berth_log_stream *stream)
 	int64_t now_ms = berth_time_now_ms();
 
 	intake->stream = stream;
+	intake->at_ms = now_ms;
 	intake->sink = (struct berth_lines_sink){ .fn = take_line, .arg = intake };
 	for (int i = 0; i < 2; i++) {
 		char letter = (stream->is_stderr ? "eE" : "oO")[i];
@@ -206,8 +221,12 @@ static void begin_intake(struct intake *intake, struct berth_log_stream *stream)
 
 static void end_intake(struct intake *intake)
 {
+	struct berth_log_sink *sink = intake->stream->sink;
+
 	if (intake->stream->log->path)
 		berth_logfile_commit(&intake->batch);
+	if (sink)
+		sink->flush(sink);
 }
 
 void berth_log_say(struct berth_log *log, const char *text)
@@ -258,29 +277,6 @@ static void forget_pass(struct berth_log_stream *stream)
 	stream->held_at = stream->held_len = 0;
 }
 
-/* How much @pass_fd takes now; its last reader gone: -EPIPE. */
-static ssize_t write_some(struct berth_log_stream *stream, const char *text, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		struct pollfd poll_fd = { .fd = stream->pass_fd, .events = POLLOUT };
-		size_t part = len - done < PIPE_BUF ? len - done : PIPE_BUF;
-		ssize_t n;
-
-		if (poll(&poll_fd, 1, 0) != 1)
-			break;
-		n = write(stream->pass_fd, text + done, part);
-		if (n < 0 && errno == EPIPE)
-			return -EPIPE;
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		/* Any other failure (disk full, terminal hung up) is not made the service's. */
-		done += n < 0 ? part : (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 /* Nobody reads it: the service is told as it would have been, by SIGPIPE. */
 static void close_both(struct berth_log_stream *stream)
 {
@@ -312,7 +308,7 @@ static void pass_on(struct berth_log_stream *stream, const char *text, size_t le
 	ssize_t n = 0;
 
 	if (!stream->held_len)
-		n = write_some(stream, text, len);
+		n = berth_outq_write(stream->pass_fd, text, len);
 	if (n < 0) {
 		close_both(stream);
 		return;
@@ -331,8 +327,8 @@ static void pass_on(struct berth_log_stream *stream, const char *text, size_t le
 /* What is held, as far as it goes. */
 static void write_held(struct berth_log_stream *stream)
 {
-	ssize_t n = write_some(stream, stream->held + stream->held_at,
-			       stream->held_len - stream->held_at);
+	ssize_t n = berth_outq_write(stream->pass_fd, stream->held + stream->held_at,
+				     stream->held_len - stream->held_at);
 
 	if (n < 0) {
 		close_both(stream);
@@ -361,7 +357,63 @@ static void on_pass_writable(struct berth_loop_source *source, uint32_t events)
 		close_both(stream);
 }
 
+/* --- sinks --- */
+
+static bool is_held_up(const struct berth_log_stream *stream)
+{
+	return stream->held_len || (stream->sink && stream->sink->full);
+}
+
+static void wait_for_sink(struct berth_log_stream *stream, bool was_read)
+{
+	struct berth_log_stream **link = &stream->sink->waiting;
+
+	stop_reading(stream);
+	while (*link && (was_read || !(*link)->was_read))
+		link = &(*link)->next_waiting;
+	stream->was_read = was_read;
+	stream->next_waiting = *link;
+	*link = stream;
+}
+
+static void leave_sink(struct berth_log_stream *stream)
+{
+	struct berth_log_stream **link = stream->sink ? &stream->sink->waiting : NULL;
+
+	while (link && *link && *link != stream)
+		link = &(*link)->next_waiting;
+	if (link && *link)
+		*link = stream->next_waiting;
+	stream->next_waiting = NULL;
+	stream->sink = NULL;
+}
+
+void berth_log_join(struct berth_log_stream *stream, struct berth_log_sink *sink, const void *arg)
+{
+	leave_sink(stream);
+	stream->sink = sink;
+	stream->sink_arg = arg;
+}
+
+void berth_log_go_on(struct berth_log_sink *sink)
+{
+	struct berth_log_stream *waiting = BERTH_STEAL(sink->waiting), *next;
+
+	sink->full = false;
+	for (struct berth_log_stream *stream = waiting; stream; stream = next) {
+		next = BERTH_STEAL(stream->next_waiting);
+		if (!stream->ended && berth_loop_add(stream->log->loop, &stream->source, stream->fd,
+						     EPOLLIN, on_readable) < 0)
+			close_both(stream);
+	}
+}
+
 /* --- streams --- */
+
+static size_t chunk_of(const struct berth_log_stream *stream)
+{
+	return stream->sink ? SINK_CHUNK : CHUNK;
+}
 
 /* One read: its length, 0: nothing there now, or nothing any more (then the stream has ended). */
 static size_t take_chunk(struct berth_log_stream *stream)
@@ -370,7 +422,7 @@ static size_t take_chunk(struct berth_log_stream *stream)
 	ssize_t n;
 
 	do
-		n = read(stream->fd, text, sizeof(text));
+		n = read(stream->fd, text, chunk_of(stream));
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		take_text(stream, text, (size_t)n);
@@ -391,7 +443,9 @@ static void on_readable(struct berth_loop_source *source, uint32_t events)
 	struct berth_log_stream *stream =
 		berth_container_of(source, struct berth_log_stream, source);
 
-	for (size_t taken = 0; taken < TURN_MAX && !stream->ended && !stream->held_len;) {
+	size_t taken = 0;
+
+	while (taken < TURN_CHUNKS * chunk_of(stream) && !stream->ended && !is_held_up(stream)) {
 		size_t n = take_chunk(stream);
 
 		if (n == 0)
@@ -400,6 +454,8 @@ static void on_readable(struct berth_loop_source *source, uint32_t events)
 	}
 	if (stream->ended)
 		stop_reading(stream);
+	else if (stream->sink && stream->sink->full)
+		wait_for_sink(stream, taken > 0);
 }
 
 int berth_log_add(struct berth_log *log, unsigned int worker, bool is_stderr, int fd,
@@ -458,6 +514,7 @@ void berth_log_finish_stream(struct berth_log_stream *stream)
 	berth_fd_close(&stream->fd);
 	stream->ended = stream->finished = true;
 	stream->watch = NULL;
+	leave_sink(stream);
 	if (!stream->held_len)
 		release(stream);
 }
@@ -508,62 +565,5 @@ int berth_log_pass(struct berth_log_stream *stream, int fd)
 		return own;
 	forget_pass(stream);
 	stream->pass_fd = own;
-	return 0;
-}
-
-/* --- what the service writes to --- */
-
-int berth_log_pipe(int ret_ends[2])
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	/* Of our end alone: the service has a description of its own. */
-	if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
-		int r = -errno;
-
-		close(ends[0]);
-		close(ends[1]);
-		return r;
-	}
-	for (int size = PIPE_SIZE; size > CHUNK; size /= 2)
-		if (fcntl(ends[0], F_SETPIPE_SZ, size) >= 0)
-			break;
-	memcpy(ret_ends, ends, sizeof(ends));
-	return 0;
-}
-
-static void set_window(int slave)
-{
-	struct winsize window = { 0 };
-
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && !window.ws_col; fd++)
-		if (ioctl(fd, TIOCGWINSZ, &window) < 0)
-			window = (struct winsize){ 0 };
-	if (!window.ws_col || !window.ws_row)
-		window = (struct winsize){ .ws_row = 24, .ws_col = 80 };
-	(void)ioctl(slave, TIOCSWINSZ, &window);
-}
-
-int berth_log_tty(int *ret_master, int *ret_slave)
-{
-	BERTH_AUTO_FD int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	BERTH_AUTO_FD int slave = -1;
-	struct termios mode;
-
-	if (master < 0 || unlockpt(master) < 0)
-		return -errno;
-	/* By the master, not by name: /dev/pts may be another one here. */
-	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0 || tcgetattr(slave, &mode) < 0)
-		return -errno;
-	mode.c_oflag &= (tcflag_t)~OPOST;
-	mode.c_lflag &= (tcflag_t)~ECHO;
-	if (tcsetattr(slave, TCSANOW, &mode) < 0)
-		return -errno;
-	set_window(slave);
-	*ret_master = berth_fd_steal(&master);
-	*ret_slave = berth_fd_steal(&slave);
 	return 0;
 }

@@ -2,10 +2,25 @@
 /* app/log.h - what the workers of a unit say, into its log */
 #pragma once
 
+#include "app/log-read.h"
 #include "base/err.h"
 #include "base/lines.h"
 #include "os/logfile.h"
 #include "os/loop.h"
+
+struct berth_log_stream;
+
+/*
+ * What takes the lines of many streams, beside their files (app/console.h). While it is full none of
+ * them is read, so that the services wait as they would for what it writes to.
+ */
+struct berth_log_sink {
+	void (*take)(struct berth_log_sink *sink, const struct berth_log_stream *stream,
+		     const struct berth_log_entry *entry);
+	void (*flush)(struct berth_log_sink *sink); /* that was all for now */
+	bool full; /* set by its owner, and ended by berth_log_go_on() */
+	struct berth_log_stream *waiting; /* borrowed; those that were not read any further */
+};
 
 /* The log of one unit, of all its workers and lives: STATE/logs/ID.log. */
 struct berth_log {
@@ -38,12 +53,19 @@ struct berth_log_stream {
 	struct berth_loop_source pass_source; /* watched while @pass_fd is full */
 	char *held; /* owned; what it has not taken yet, from @held_at on */
 	size_t held_at, held_len;
+	/* see berth_log_join() */
+	struct berth_log_sink *sink; /* borrowed; NULL: none */
+	const void *sink_arg; /* borrowed; of the sink's owner */
+	struct berth_log_stream *next_waiting;
+	bool was_read; /* waiting: in this round it had its turn */
 };
 
+/* Remove the logs of services that nobody knows any more: once, by whoever is to write some. */
+void berth_log_tidy(void);
+
 /*
- * @id: of the unit; NULL: no file (a foreground service whose lines are only watched). Logs of
- * services that nobody knows any more are removed on the way. -errno with @err where it can't be
- * written: @log may be used then as with NULL.
+ * @id: of the unit; NULL: no file (a foreground service whose lines are only watched). -errno with
+ * @err where it can't be written: @log may be used then as with NULL.
  */
 BERTH_MUST_USE int berth_log_open(struct berth_log *log, struct berth_loop *loop, const char *id,
 				  const struct berth_logfile_limits *limits, struct berth_err *err);
@@ -78,8 +100,18 @@ void berth_log_watch(struct berth_log_stream *stream,
  */
 BERTH_MUST_USE int berth_log_pass(struct berth_log_stream *stream, int fd);
 
+/*
+ * Give all lines to @sink too (borrowed, until the stream is finished). At the end of a worker what
+ * is left in its pipes is given though the sink is full.
+ */
+void berth_log_join(struct berth_log_stream *stream, struct berth_log_sink *sink, const void *arg);
+/* The sink is not full any more. */
+void berth_log_go_on(struct berth_log_sink *sink);
+
 /* A line of berth's own about the service, among those of its workers. */
 void berth_log_say(struct berth_log *log, const char *text);
+
+/* log-ends.c */
 
 /* [0] to read, for berth_log_add(); [1] to write, blocking. Both CLOEXEC. */
 BERTH_MUST_USE int berth_log_pipe(int ret_ends[2]);

@@ -4,7 +4,8 @@
  *
  * With thousands of listeners the time goes into /proc: each file of a process costs some 5 us. So
  * what a list shows in its lines is asked first, and all else only for who wants it whole. Whose
- * control group a socket is in, the kernel tells with the socket.
+ * control group a socket is in, the kernel tells with the socket. And of a brief row there are only
+ * the members that it needs: up to eight in an object are cheap.
  */
 #include "app/machine.h"
 
@@ -19,6 +20,7 @@
 #include "look/look.h"
 #include "look/place.h"
 #include "os/brief.h"
+#include "os/procsock.h"
 
 enum {
 	ENGINE_MS = 500,
@@ -42,6 +44,9 @@ struct machine {
 	uint64_t place_id;
 	json_t *user; /* the same of its owner; owned */
 	uid_t uid;
+	json_t *address; /* and of its address; owned */
+	struct berth_addr host; /* that is, with port 0 */
+	uint32_t interface;
 	size_t group; /* where in it the rows of the port at hand begin */
 	size_t hidden; /* sockets whose process we could not see */
 };
@@ -95,15 +100,24 @@ static const struct berth_look_holder *choose(const struct machine *machine,
 	return count ? &holders[0] : NULL;
 }
 
-/* "127.0.0.1", "::1", "0.0.0.0%eth0". */
-static json_t *address_of(const struct berth_look_socket *socket)
+/* "127.0.0.1", "::1", "0.0.0.0%eth0". Borrowed. */
+static json_t *address_of(struct machine *machine, const struct berth_look_socket *socket)
 {
 	char text[ADDRESS_MAX], name[IF_NAMESIZE];
+	struct berth_addr host = socket->local;
 
+	berth_addr_set_port(&host, 0);
+	if (machine->address && machine->interface == socket->interface &&
+	    berth_addr_equal(&machine->host, &host))
+		return machine->address;
 	berth_addr_format_host(&socket->local, text);
 	if (socket->interface && !strchr(text, '%') && if_indextoname(socket->interface, name))
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%%%s", name);
-	return json_string(text);
+	json_decref(machine->address);
+	machine->address = json_string(text);
+	machine->host = host;
+	machine->interface = socket->interface;
+	return machine->address;
 }
 
 static const char *protocol_name(int protocol)
@@ -119,7 +133,7 @@ static json_t *find_row(const struct machine *machine, const struct berth_look_s
 		json_t *row = json_array_get(machine->listeners, i);
 		int64_t pid = berth_json_int(row, "pid", 0);
 
-		if (strcmp(berth_json_string(row, "protocol", ""),
+		if (strcmp(berth_json_string(row, "protocol", "tcp"),
 			   protocol_name(socket->protocol)) != 0 ||
 		    pid != (holder ? holder->proc.pid : 0))
 			continue;
@@ -190,6 +204,15 @@ static void add_whole(const struct berth_holders_process *process, json_t *row)
 	}
 }
 
+/* Few processes are in a project: only of those it is asked whether they see the same files. */
+static void add_project(struct machine *machine, pid_t pid, const char *cwd, json_t *document)
+{
+	BERTH_AUTO_JSON json_t *project = berth_holders_process_project(&machine->processes, cwd);
+
+	if (!json_is_null(project) && !berth_brief_is_foreign(pid, cwd))
+		json_object_set(document, "project", project);
+}
+
 /* What the brief form tells of @pid; borrowed. */
 static json_t *brief_of(struct machine *machine, pid_t pid)
 {
@@ -212,10 +235,20 @@ static json_t *brief_of(struct machine *machine, pid_t pid)
 		json_object_set_new(document, "process", berth_json_text(stat.comm));
 	if (brief->cwd)
 		json_object_set_new(document, "cwd", berth_json_text(brief->cwd));
-	if (brief->cwd && !brief->foreign)
-		json_object_set_new(document, "project",
-				    berth_holders_process_project(&machine->processes, brief->cwd));
+	if (brief->cwd)
+		add_project(machine, pid, brief->cwd, document);
 	return document;
+}
+
+static void drop_nulls(json_t *object)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe (object, next, key, value)
+		if (json_is_null(value))
+			json_object_del(object, key);
 }
 
 /* "unit" and "container", borrowed. */
@@ -227,7 +260,30 @@ static json_t *place_of(struct machine *machine, uint64_t cgroup_id)
 	machine->place = json_object();
 	machine->place_id = cgroup_id;
 	berth_holders_process_place(&machine->processes, cgroup_id, machine->place);
+	if (!machine->query->whole)
+		drop_nulls(machine->place);
 	return machine->place;
+}
+
+/*
+ * Who @holder is. Of a brief list that was not asked of all: then it is the one that has the socket
+ * still, after its start time was read.
+ */
+static bool identify(const struct berth_look_holder *holder, struct berth_proc_id *ret_id)
+{
+	struct berth_proc_stat stat;
+	uint64_t inode;
+
+	if (holder->proc.start_ticks) {
+		*ret_id = holder->proc;
+		return true;
+	}
+	if (berth_procfs_stat(holder->proc.pid, &stat) < 0 ||
+	    berth_procsock_inode(holder->proc.pid, holder->fd, &inode) < 0 ||
+	    inode != holder->inode)
+		return false;
+	*ret_id = stat.id;
+	return true;
 }
 
 static void add_process(struct machine *machine, const struct berth_look_socket *socket,
@@ -235,9 +291,10 @@ static void add_process(struct machine *machine, const struct berth_look_socket 
 {
 	const json_t *record = machine->by_port[berth_addr_port(&socket->local)];
 	const struct berth_holders_process *process = NULL;
+	struct berth_proc_id id;
 
-	if (holder && (record || machine->query->whole))
-		process = berth_holders_process_find(&machine->processes, &holder->proc);
+	if (holder && (record || machine->query->whole) && identify(holder, &id))
+		process = berth_holders_process_find(&machine->processes, &id);
 	record = process ? berth_holders_process_record(&machine->processes, process,
 							berth_addr_port(&socket->local))
 			 : NULL;
@@ -266,16 +323,19 @@ static json_t *new_row(struct machine *machine, const struct berth_look_socket *
 		       const struct berth_look_holder *holders, size_t count,
 		       const struct berth_look_holder *holder)
 {
-	json_t *row = json_object();
+	bool whole = machine->query->whole;
+	json_t *user = user_of(machine, socket->uid), *row = json_object();
 
-	json_object_set_new(row, "port", json_integer(berth_addr_port(&socket->local)));
-	json_object_set_new(row, "protocol", json_string(protocol_name(socket->protocol)));
-	json_object_set_new(row, "addresses", json_array());
-	if (machine->query->whole)
+	json_object_set_new_nocheck(row, "port", json_integer(berth_addr_port(&socket->local)));
+	if (whole || machine->query->udp)
+		json_object_set_new(row, "protocol", json_string(protocol_name(socket->protocol)));
+	json_object_set_new_nocheck(row, "addresses", json_array());
+	if (whole)
 		json_object_set_new(row, "dual_stack", json_false());
-	json_object_set_new(row, "pid", berth_json_pid(holder ? holder->proc.pid : 0));
-	json_object_set_new(row, "uid", json_integer(socket->uid));
-	json_object_set(row, "user", user_of(machine, socket->uid));
+	json_object_set_new_nocheck(row, "pid", berth_json_pid(holder ? holder->proc.pid : 0));
+	if (whole || !holder || json_is_null(user))
+		json_object_set_new(row, "uid", json_integer(socket->uid));
+	json_object_set_nocheck(row, "user", user);
 	add_process(machine, socket, holder, row);
 	if (machine->query->whole)
 		json_object_set_new(row, "shared_with", shared_with(holders, count, holder));
@@ -295,7 +355,7 @@ static bool has_address(const json_t *addresses, const json_t *address)
 
 static void add_socket(struct machine *machine, const struct berth_look_socket *socket)
 {
-	BERTH_AUTO_JSON json_t *address = address_of(socket);
+	json_t *address = address_of(machine, socket);
 	const struct berth_look_holder *holders, *holder;
 	size_t count = 0;
 	json_t *row, *addresses;
@@ -351,17 +411,25 @@ static int load_briefs(struct machine *machine)
 	return berth_brief_load(machine->pids, count, &machine->briefs);
 }
 
-/* Has an engine more to tell of it: the name of its container, or whose proxy it is? */
-static bool is_contained(json_t *row)
+/*
+ * Has an engine more to tell of it: the name of its container, or whose proxy it is? *plain: the
+ * command of the last one that is none, which the next row has mostly, too.
+ */
+static bool is_contained(json_t *row, const json_t **plain)
 {
-	const char *command = json_string_value(json_array_get(json_object_get(row, "command"), 0));
+	const json_t *words = json_object_get(row, "command");
+	const char *command = json_string_value(json_array_get(words, 0));
 	const char *slash = command ? strrchr(command, '/') : NULL, *name;
 
 	if (json_is_object(json_object_get(row, "container")))
 		return true;
-	name = berth_json_string(row, "process", slash ? slash + 1 : command);
-	if (!name || !berth_place_is_proxy(name))
+	if (words && words == *plain)
 		return false;
+	name = berth_json_string(row, "process", slash ? slash + 1 : command);
+	if (!name || !berth_place_is_proxy(name)) {
+		*plain = words;
+		return false;
+	}
 	json_object_set_new(row, "process", berth_json_text(name));
 	return true;
 }
@@ -369,16 +437,18 @@ static bool is_contained(json_t *row)
 /* Engines are asked once there is something to ask them for: most machines run none. */
 static void name_containers(struct machine *machine)
 {
+	const json_t *plain = NULL;
 	struct berth_engine engine;
 	bool asked = false;
 	json_t *row;
 	size_t i;
 
 	json_array_foreach (machine->listeners, i, row) {
-		bool udp = strcmp(berth_json_string(row, "protocol", ""), "udp") == 0;
+		bool udp;
 
-		if (!is_contained(row))
+		if (!is_contained(row, &plain))
 			continue;
+		udp = strcmp(berth_json_string(row, "protocol", "tcp"), "udp") == 0;
 		if (!asked && berth_engine_load(ENGINE_MS, &engine) < 0)
 			return;
 		asked = true;
@@ -412,6 +482,7 @@ static void machine_deinit(struct machine *machine)
 	free(machine->pids);
 	json_decref(machine->place);
 	json_decref(machine->user);
+	json_decref(machine->address);
 	berth_look_deinit(&machine->look);
 	berth_holders_processes_deinit(&machine->processes);
 	free(machine->by_port);
@@ -427,6 +498,7 @@ int berth_machine_load(const struct berth_machine_query *query, json_t **ret_lis
 		.kinds = 1u << BERTH_LOOK_LISTENER,
 		.udp = query->udp,
 		.processes = true,
+		.anonymous = !query->whole,
 	};
 	struct machine machine = { .query = query, .listeners = json_array() };
 	int r;

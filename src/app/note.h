@@ -16,6 +16,7 @@ enum berth_note_kind {
 	BERTH_NOTE_STARTED, /* a unit: there is a record of it */
 	BERTH_NOTE_WATCH, /* with a duplicate of the notify descriptor */
 	BERTH_NOTE_SPARE, /* @value: a process that is none of the service, to be left alone */
+	BERTH_NOTE_ORDER, /* with a stop command, as of stop-order.h; without an "argv": forget it */
 	BERTH_NOTE_STOPPED, /* the command has been stopped by signal @value (job control) */
 	BERTH_NOTE_ENDED, /* @value: exit code; @extra: the signal that ended it, 0 none */
 	/* guardian -> supervisor */

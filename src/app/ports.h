@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * app/ports.h - the ports of one service: what steering sees and what the kernel holds, side by
- * side
+ * side; in two files: ports.c the rows, ports-lease.c how they come to their numbers
  */
 #pragma once
 
 #include "app/job.h"
+#include "base/json.h"
 #include "os/loop.h"
 #include "port/choose.h"
 #include "port/remembered.h"
@@ -65,9 +66,21 @@ struct berth_port {
 	struct berth_port_watch *watched; /* owned, each; see users.c */
 	bool narrowed; /* --loopback: it asked for every address and has one */
 	bool passed; /* its listening socket is ours, passed along */
+	bool answers; /* outside: bound by a process that is not ours, and somebody answers there */
 	bool announced; /* its line has been said */
 	bool claimed; /* in the registry's index */
 };
+
+/*
+ * What services of one folder read alike before a start: once for all of them. Zero is an empty one;
+ * filled as it is needed.
+ */
+struct berth_ports_shared {
+	struct berth_reserved *reserved; /* owned, each; without anybody's own list */
+	struct berth_portset *remembered; /* of other folders */
+	json_t *pins;
+};
+void berth_ports_shared_deinit(struct berth_ports_shared *shared);
 
 /* steer[i] and port[i] are one port; the first @count are used. */
 struct berth_ports {
@@ -80,6 +93,9 @@ struct berth_ports {
 	struct berth_reserved *reserved; /* owned; loaded for a choice, and given back after it */
 	struct berth_portset
 		*foreign; /* owned; numbers of other folders; likewise; NULL: none known */
+	json_t *pins; /* owned; of the user's `berth pin`; likewise */
+	struct berth_ports_shared
+		*shared; /* borrowed, for the lease; NULL: nobody else is started */
 	const struct berth_job *job; /* borrowed */
 	/*
 	 * Who of berth's own has a port, for messages; see choose.h. Set by the supervisor after
@@ -89,8 +105,17 @@ struct berth_ports {
 	void *holder_arg;
 };
 
+/*
+ * What is remembered for @job; one more instance (--new) wants what the first one wanted. Empty
+ * where nothing is, or without a state folder (@memory_fd -1).
+ */
+void berth_ports_recall(int memory_fd, const struct berth_job *job,
+			struct berth_remembered *ret_memory);
+
 void berth_ports_init(struct berth_ports *ports, const struct berth_job *job);
 void berth_ports_deinit(struct berth_ports *ports);
+/* What a choice has loaded. */
+void berth_ports_forget_lists(struct berth_ports *ports);
 
 /*
  * Before the service starts: lease what is wished, mapped or remembered. @memory_fd: the folder of
@@ -143,6 +168,8 @@ bool berth_ports_is_ready(const struct berth_ports *ports, unsigned int worker);
 /* What to remember for the next start. */
 void berth_ports_remember(const struct berth_ports *ports, struct berth_remembered *ret_memory);
 
+/* A port that others are told of: it was declared, and has a number. */
+bool berth_ports_is_told(const struct berth_ports *ports, size_t index);
 /* The number that people know the port by: its first wish, or what it was first bound to. */
 uint16_t berth_ports_asked(const struct berth_ports *ports, size_t index);
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/prober.c - carry out one probe, tcp or http, in the supervisor's loop
+ * app/prober.c - carry out one probe, tcp, http or exec, in the supervisor's loop
  *
  * The supervisor answers the service's system calls: it must stay small and never wait. So this
  * asks for a status line over plain HTTP/1.1 and nothing more, which needs no HTTP library (one that
@@ -14,6 +14,11 @@
  * And it never leaves this machine: our end is bound to the address that we connect to, which only
  * an own address allows. (A service can listen on a foreign one by IP_FREEBIND.)
  *
+ * Outside, where another program binds the port, none of that can be asked: whoever answers on
+ * loopback counts, and there need not be a socket at all (NAT). But docker-proxy accepts before
+ * anybody listens in the container, and closes when it has found that out. So a connection has to
+ * stand for a moment: STANDING, between CONNECTING and LINGERING.
+ *
  * Order: CONNECTING -> SENDING -> ANSWERING -> LINGERING (http), CONNECTING -> LINGERING (tcp). The
  * result is told before LINGERING: closing at once, with bytes unread or still to come, would be a
  * reset for the service, an error in its log at each probe. What goes wrong at once is told by the
@@ -21,7 +26,6 @@
  */
 #include "app/prober.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -30,14 +34,17 @@
 #include <sys/epoll.h>
 
 #include "base/str.h"
+#include "base/time.h"
 
 enum {
 	ANSWER_MAX = 4096, /* of it the status line is looked for in this */
 	LINGER_MAX = 1 << 20, /* bytes of a body that are thrown away before we close after all */
+	STAND_MS = 100, /* longer than a refusal from a container takes */
 };
 
 enum phase {
 	CONNECTING,
+	STANDING,
 	SENDING,
 	ANSWERING,
 	LINGERING,
@@ -53,7 +60,9 @@ struct berth_prober_call {
 		   void *arg);
 	void *arg;
 	int64_t timeout_ms;
+	int64_t give_up_ns; /* STANDING: when the whole of it is over */
 	struct berth_addr target;
+	bool outside; /* the port is bound by another program: it is its answer that counts */
 	struct berth_lease *lease; /* borrowed; NULL: none */
 	uint64_t led_to; /* inode; 0: it is not led */
 	uint16_t source_port; /* led */
@@ -91,6 +100,7 @@ static void free_call(struct berth_prober_call *call)
 
 void berth_prober_cancel(struct berth_prober *prober)
 {
+	berth_prober_exec_cancel(prober);
 	if (prober->call)
 		free_call(prober->call);
 }
@@ -129,76 +139,72 @@ static bool is_success(unsigned int status)
 	return status >= 200 && status < 400;
 }
 
-/* "HTTP/1.1 200 OK", up to the line's end, which is not there yet: -EAGAIN. */
-static int parse_line(const char *text, size_t len, unsigned int *ret_status, size_t *ret_len)
-{
-	static const char prefix[] = "HTTP/1.";
-	size_t prefix_len = sizeof(prefix) - 1;
-	const char *end;
-
-	if (memcmp(text, prefix, len < prefix_len ? len : prefix_len) != 0)
-		return -EPROTO;
-	end = memchr(text, '\n', len);
-	if (!end)
-		return -EAGAIN;
-	*ret_len = (size_t)(end - text) + 1;
-	text += prefix_len;
-	/* One digit, a blank, three digits, and then a blank or the end. */
-	if (end - text < 5 || !isdigit((unsigned char)text[0]) || text[1] != ' ' || text[2] < '1' ||
-	    text[2] > '9' || !isdigit((unsigned char)text[3]) || !isdigit((unsigned char)text[4]) ||
-	    (text[5] != ' ' && text[5] != '\r' && text[5] != '\n'))
-		return -EPROTO;
-	*ret_status = (unsigned int)((text[2] - '0') * 100 + (text[3] - '0') * 10 + text[4] - '0');
-	return 0;
-}
-
-/* Bytes up to the empty line and with it; 0: it has not come yet. */
-static size_t find_header_end(const char *text, size_t len)
-{
-	size_t pos = 0;
-
-	while (pos < len) {
-		const char *end = memchr(text + pos, '\n', len - pos);
-		size_t line_len = end ? (size_t)(end - text) - pos : 0;
-
-		if (!end)
-			return 0;
-		if (line_len == 0 || (line_len == 1 && text[pos] == '\r'))
-			return (size_t)(end - text) + 1;
-		pos += line_len + 1;
-	}
-	return 0;
-}
-
-int berth_prober_parse_status(const char *text, size_t len, unsigned int *ret_status)
-{
-	for (;;) {
-		unsigned int status = 0;
-		size_t line_len = 0, rest_len;
-		int r;
-
-		if (!len)
-			return -EAGAIN;
-		r = parse_line(text, len, &status, &line_len);
-		if (r < 0)
-			return r;
-		/* 101 ends HTTP on this connection; after all others below 200 the answer comes. */
-		if (status >= 200 || status == 101) {
-			*ret_status = status;
-			return 0;
-		}
-		rest_len = find_header_end(text + line_len, len - line_len);
-		if (!rest_len)
-			return -EAGAIN;
-		text += line_len + rest_len;
-		len -= line_len + rest_len;
-	}
-}
-
 static enum berth_prober_outcome look(const struct berth_prober_call *call,
 				      char why[BERTH_PROBER_WHY_SIZE], uint64_t *ret_own)
 {
+	*ret_own = 0;
+	if (call->outside)
+		return BERTH_PROBER_OK;
 	return berth_prober_look(&call->target, call->listeners, call->count, why, ret_own);
+}
+
+static void on_event(struct berth_loop_source *source, uint32_t events);
+
+/* Nobody at 127.0.0.1: at [::1]? False: it can't be asked, or was just that. */
+static bool try_ipv6(struct berth_prober_call *call)
+{
+	struct berth_addr target = berth_addr_loopback(AF_INET6, berth_addr_port(&call->target));
+	BERTH_AUTO_FD int fd = -1;
+
+	if (!call->outside || call->target.sa.sa_family == AF_INET6)
+		return false;
+	fd = berth_sock_new(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (fd < 0 || (connect(fd, &target.sa, target.len) < 0 && errno != EINPROGRESS))
+		return false;
+	berth_loop_remove(call->loop, &call->source);
+	berth_fd_close(&call->fd);
+	call->fd = berth_fd_steal(&fd);
+	call->target = target;
+	call->early[0] = '\0';
+	return berth_loop_add(call->loop, &call->source, call->fd, EPOLLOUT, on_event) == 0;
+}
+
+/* Accepted, but by whom? Who has nobody behind him closes at once. */
+static void stand(struct berth_prober_call *call)
+{
+	int64_t until = berth_time_mono_ns() + STAND_MS * 1000000LL;
+	int r = berth_loop_change(call->loop, &call->source, EPOLLIN);
+
+	if (r < 0) {
+		fail(call, "cannot wait for the connection: %s", strerror(-r));
+		return;
+	}
+	call->phase = STANDING;
+	call->give_up_ns = call->prober->deadline_ns;
+	if (until < call->give_up_ns)
+		call->prober->deadline_ns = until;
+}
+
+static void accept_tcp(struct berth_prober_call *call)
+{
+	if (call->outside)
+		call->prober->deadline_ns = call->give_up_ns;
+	shutdown(call->fd, SHUT_WR);
+	tell(call, BERTH_PROBER_OK, "connected", true);
+}
+
+/* Something has come, before its time was over. */
+static void look_at_standing(struct berth_prober_call *call)
+{
+	char byte;
+	ssize_t n = recv(call->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) /* it speaks first */
+		accept_tcp(call);
+	else
+		fail(call, "the connection is closed at once: nobody is behind it");
 }
 
 static void on_connected(struct berth_prober_call *call)
@@ -209,11 +215,14 @@ static void on_connected(struct berth_prober_call *call)
 	int error;
 
 	if (call->early[0]) {
-		fail(call, "%s", call->early);
+		if (!try_ipv6(call))
+			fail(call, "%s", call->early);
 		return;
 	}
 	error = berth_sock_get(call->fd, SOL_SOCKET, SO_ERROR);
 	if (error) {
+		if (try_ipv6(call))
+			return;
 		fail(call, "cannot connect: %s", strerror(error < 0 ? -error : error));
 		return;
 	}
@@ -230,8 +239,10 @@ static void on_connected(struct berth_prober_call *call)
 		call->phase = SENDING; /* it is writable: the next turn sends */
 		return;
 	}
-	shutdown(call->fd, SHUT_WR);
-	tell(call, BERTH_PROBER_OK, "connected", true);
+	if (call->outside)
+		stand(call);
+	else
+		accept_tcp(call);
 }
 
 static void send_request(struct berth_prober_call *call)
@@ -309,6 +320,9 @@ static void on_event(struct berth_loop_source *source, uint32_t events)
 	switch (call->phase) {
 	case CONNECTING:
 		on_connected(call);
+		break;
+	case STANDING:
+		look_at_standing(call);
 		break;
 	case SENDING:
 		send_request(call);
@@ -432,7 +446,7 @@ static int connect_to_target(struct berth_prober_call *call)
 	outcome = look(call, call->early, &own);
 	if (outcome == BERTH_PROBER_FAILED)
 		return 0;
-	r = bind_own_end(call, outcome == BERTH_PROBER_UNCLEAR);
+	r = call->outside ? 0 : bind_own_end(call, outcome == BERTH_PROBER_UNCLEAR);
 	if (r == 0 && !call->early[0] && outcome == BERTH_PROBER_UNCLEAR)
 		r = lead(call, own);
 	if (r || call->early[0])
@@ -448,8 +462,11 @@ static int connect_to_target(struct berth_prober_call *call)
 static int begin(struct berth_prober_call *call, const struct berth_prober_spec *spec)
 {
 	int family = AF_INET, r;
-	bool known = berth_prober_target(spec->listeners, spec->count, &call->target);
+	bool known =
+		call->outside || berth_prober_target(spec->listeners, spec->count, &call->target);
 
+	if (call->outside)
+		call->target = berth_addr_loopback(AF_INET, spec->outside);
 	if (known)
 		family = call->target.sa.sa_family;
 	call->fd = berth_sock_new(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -480,6 +497,8 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 	int r;
 
 	berth_prober_cancel(prober);
+	if (spec->check->kind == BERTH_CHECK_EXEC)
+		return berth_prober_exec_start(prober, loop, spec, now_ns, fn, arg);
 	if (spec->check->kind != BERTH_CHECK_TCP && spec->check->kind != BERTH_CHECK_HTTP)
 		return -EINVAL;
 	call = calloc(1, sizeof(*call) + spec->count * sizeof(call->listeners[0]));
@@ -491,9 +510,11 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 	call->fn = fn;
 	call->arg = arg;
 	call->timeout_ms = spec->timeout_ms;
+	call->outside = spec->outside != 0;
 	call->count = spec->count;
 	call->lease = spec->lease;
-	memcpy(call->listeners, spec->listeners, spec->count * sizeof(call->listeners[0]));
+	if (spec->count)
+		memcpy(call->listeners, spec->listeners, spec->count * sizeof(call->listeners[0]));
 	r = begin(call, spec);
 	if (r) {
 		free_call(call);
@@ -506,22 +527,28 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 
 bool berth_prober_is_busy(const struct berth_prober *prober)
 {
-	return prober->call && prober->call->phase != LINGERING;
+	return prober->exec || (prober->call && prober->call->phase != LINGERING);
 }
 
 int64_t berth_prober_deadline(const struct berth_prober *prober)
 {
-	return prober->call ? prober->deadline_ns : INT64_MAX;
+	return prober->call || prober->exec ? prober->deadline_ns : INT64_MAX;
 }
 
 void berth_prober_expire(struct berth_prober *prober, int64_t now_ns)
 {
 	struct berth_prober_call *call = prober->call;
 
-	if (!call || now_ns < prober->deadline_ns)
+	if (berth_prober_deadline(prober) > now_ns)
 		return;
-	if (call->phase == LINGERING)
+	if (prober->exec)
+		berth_prober_exec_expire(prober);
+	else if (!call)
+		return;
+	else if (call->phase == LINGERING)
 		free_call(call);
+	else if (call->phase == STANDING)
+		accept_tcp(call);
 	else
 		fail(call, "no %s within %g s", call->phase == CONNECTING ? "connection" : "answer",
 		     (double)call->timeout_ms / 1000);

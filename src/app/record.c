@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/stack-run.h"
+#include "app/stack.h"
 #include "app/supervisor.h"
 #include "app/history.h"
+#include "app/ports-file.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "os/statefile.h"
 
 enum {
 	TAIL_LINES = 20,
-	PORTS_FILE_MAX = 1024 * 1024,
+	PORTS_FILE_NS = 2 * 1000 * 1000, /* of a stack: several changes in a row are one */
 };
 
 static json_t *sessions_document(const struct berth_unit *unit)
@@ -88,13 +91,13 @@ static json_t *private_document(struct berth_unit *unit)
 	json_object_set_new(document, "key", json_string(job->identity.key));
 	json_object_set_new(document, "family", json_string(job->identity.family));
 	json_object_set_new(document, "linked", json_boolean(job->identity.linked));
-	json_object_set_new(document, "detached", json_boolean(job->detach));
+	json_object_set_new(document, "detached", json_boolean(job->apart));
 	json_object_set_new(document, "grace_ms",
 			    json_integer((json_int_t)(job->policy.grace_ns / 1000000)));
 	json_object_set_new(document, "steered", json_boolean(unit->scope != BERTH_STEER_OFF));
 	json_object_set_new(document, "listeners", listeners_document(&unit->ports));
 	/* A member that says nothing is left out: `ls` reads all records there are. */
-	if (!job->detach)
+	if (!job->apart)
 		json_object_set_new(document, "group", json_integer(unit->supervisor->front_group));
 	if (unit->supervisor->own_filters)
 		json_object_set_new(document, "filters",
@@ -103,68 +106,44 @@ static json_t *private_document(struct berth_unit *unit)
 		json_object_set(document, "sessions", sessions);
 	if (json_array_size(cgroups))
 		json_object_set(document, "cgroups", cgroups);
+	/* Once there has been a life to end. */
+	if (job->stop_argv && unit->started_ms)
+		json_object_set_new(document, "stop", berth_unit_stop_order(unit, false));
 	if (job->pid_file || job->lock_file)
 		json_object_set_new(document, "files", files_document(job));
+	if (job->stack) {
+		json_object_set_new(document, "stack", json_string(job->stack->identity.key));
+		json_object_set_new(document, "ports_file",
+				    berth_json_text(job->stack->ports_file));
+	}
 	if (job->ports_file)
 		json_object_set_new(document, "ports_file", berth_json_text(job->ports_file));
 	return document;
 }
 
-/* backend_port, viewer_ws_port: what programs that read such a file look for. */
-static void file_keys(const struct berth_unit *unit, size_t index, char *port_key, char *url_key,
-		      size_t size)
-{
-	const struct berth_port *port = unit->ports.port[index];
-	bool first = strcmp(port->name, "main") == 0 || index == 0;
-	char key[BERTH_NAME_MAX + BERTH_PORT_NAME_MAX + 2];
-
-	snprintf(key, sizeof(key), "%s%s%s", unit->job->identity.service, first ? "" : "_",
-		 first ? "" : port->name);
-	for (char *c = key; *c; c++)
-		if (*c == '-')
-			*c = '_';
-	snprintf(port_key, size, "%s_port", key);
-	snprintf(url_key, size, "%s_url", key);
-}
-
-/* Unknown members are the user's or another service's: kept. With nothing left, the file goes. */
+/* What can't be written now is tried again at the next change, and said once. */
 static void write_ports_file(struct berth_unit *unit, bool living)
 {
+	const struct berth_portsfile_owner owner = { unit->supervisor->self,
+						     unit->supervisor->boot };
+	const struct berth_identity *identity = &unit->job->identity;
 	const char *path = unit->job->ports_file;
-	BERTH_AUTO_FREE char *old = NULL;
-	BERTH_AUTO_FREE char *text = NULL;
-	BERTH_AUTO_JSON json_t *file = NULL;
-	char port_key[128], url_key[128], url[64];
-	size_t len;
+	struct berth_ports_file_unit described;
+	struct berth_err err = { 0 };
+	int r;
 
 	if (!path)
 		return;
-	if (berth_statefile_read(AT_FDCWD, path, PORTS_FILE_MAX, &old, &len) == 0)
-		file = berth_json_parse(old, len);
-	if (!json_is_object(file)) {
-		json_decref(file);
-		file = json_object();
+	if (living) {
+		berth_ports_file_describe(&unit->ports, identity->service, identity->instance,
+					  berth_service_state_name(unit->state), &described);
+		r = berth_ports_file_set_run(path, &owner, &described.unit, &err);
+	} else {
+		r = berth_ports_file_drop_run(path, identity->service, identity->instance, &err);
 	}
-	for (size_t i = 0; i < unit->ports.count; i++) {
-		if (unit->ports.steer[i].kind != BERTH_STEER_DECLARED ||
-		    !unit->ports.steer[i].given)
-			continue;
-		file_keys(unit, i, port_key, url_key, sizeof(port_key));
-		json_object_del(file, port_key);
-		json_object_del(file, url_key);
-		if (!living)
-			continue;
-		json_object_set_new(file, port_key, json_integer(unit->ports.steer[i].given));
-		if (*berth_ports_url(&unit->ports, i, url, sizeof(url)))
-			json_object_set_new(file, url_key, json_string(url));
-	}
-	if (!json_object_size(file)) {
-		unlink(path);
-		return;
-	}
-	text = json_dumps(file, JSON_INDENT(2));
-	if (text && berth_statefile_write_path(path, text, strlen(text), 0644) < 0)
-		berth_unit_say(unit, "cannot write '%s'", path);
+	if (r < 0 && !unit->ports_file_said)
+		berth_unit_say(unit, "%s", err.msg);
+	unit->ports_file_said = r < 0;
 }
 
 static void write_pid_file(struct berth_unit *unit)
@@ -227,6 +206,8 @@ void berth_unit_save(struct berth_unit *unit)
 	if (r < 0)
 		berth_unit_verbose(unit, "cannot write the record of %s: %s",
 				   unit->job->identity.service, strerror(-r));
+	if (unit->supervisor->stack && !unit->supervisor->stack->file_ns)
+		unit->supervisor->stack->file_ns = berth_time_mono_ns() + PORTS_FILE_NS;
 	write_ports_file(unit, true);
 	write_pid_file(unit);
 	write_lock_file(unit);
@@ -235,7 +216,7 @@ void berth_unit_save(struct berth_unit *unit)
 static void remember(struct berth_unit *unit)
 {
 	const struct berth_identity *identity = &unit->job->identity;
-	struct berth_remembered memory;
+	struct berth_remembered memory, before;
 
 	/*
 	 * Numbers of a life that never listened were only tried; those of one more instance (--new)
@@ -244,8 +225,12 @@ static void remember(struct berth_unit *unit)
 	if (unit->supervisor->memory_fd < 0 || !unit->ready_ms || unit->job->fresh)
 		return;
 	berth_ports_remember(&unit->ports, &memory);
-	if (memory.count && berth_remembered_save(unit->supervisor->memory_fd, identity->key,
-						  identity->root, identity->service, &memory) < 0)
+	if (berth_remembered_load(unit->supervisor->memory_fd, identity->key, &before) < 0)
+		before.count = 0;
+	berth_remembered_find_homes(&memory, &before);
+	if (memory.count &&
+	    berth_remembered_save(unit->supervisor->memory_fd, identity->key, identity->root,
+				  identity->copy, identity->service, &memory) < 0)
 		berth_unit_verbose(unit, "cannot remember the ports of %s", identity->service);
 }
 

@@ -145,9 +145,10 @@ static void add_head(struct berth_str *text, const json_t *record)
 /* Move what `ls` shows out of @document, a shallow copy. New reference. */
 static json_t *split_summary(json_t *document)
 {
-	static const char *const members[] = { "id",	 "project",    "root",
-					       "branch", "service",    "instance",
-					       "state",	 "started_at", "ports" };
+	static const char *const members[] = {
+		"id",	   "project",  "root",	"branch",     "copy",
+		"service", "instance", "state", "started_at", "ports"
+	};
 	json_t *summary = json_object();
 
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(members); i++) {
@@ -515,6 +516,7 @@ static void parent_name(const char *root, char *buf, size_t size)
 static void label_service(json_t *projects, const json_t *record, json_t *service)
 {
 	const char *branch = berth_json_string(service, "branch", "");
+	const char *copy = berth_json_string(service, "copy", "");
 	bool linked = json_is_true(berth_registry_private(record, "linked"));
 	int64_t instance = berth_json_int(service, "instance", 1);
 	struct berth_str label = { 0 };
@@ -528,6 +530,8 @@ static void label_service(json_t *projects, const json_t *record, json_t *servic
 		parent_name(berth_json_string(service, "root", ""), parent, sizeof(parent));
 		berth_str_addf(&label, "~%s", parent);
 	}
+	if (*copy)
+		berth_str_addf(&label, "+%s", copy);
 	berth_str_addf(&label, "/%s", berth_json_string(service, "service", ""));
 	if (instance > 1)
 		berth_str_addf(&label, ".%lld", (long long)instance);

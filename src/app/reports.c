@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "app/note.h"
+#include "app/stack-run.h"
 #include "base/time.h"
 
 enum {
@@ -64,6 +65,23 @@ void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum ber
 		berth_fd_close(&supervisor->starter_fd);
 }
 
+void berth_supervisor_tell_stack(struct berth_supervisor *supervisor, enum berth_note_kind kind,
+				 int value, const struct berth_err *err)
+{
+	struct berth_note note = { .kind = kind, .value = value };
+	int fd = supervisor->starter_fd >= 0 ? supervisor->starter_fd : supervisor->report_fd;
+
+	BERTH_AUTO_JSON json_t *document = berth_stack_run_document(supervisor);
+
+	if (err)
+		note.err = *err;
+	(void)!berth_note_send(fd, &note, document, -1);
+	/* The guardian hears of it too, in the background as well: a service manager may ask it. */
+	if (supervisor->starter_fd >= 0 && kind == BERTH_NOTE_READY)
+		berth_supervisor_report(supervisor, kind, value, 0);
+	berth_fd_close(&supervisor->starter_fd);
+}
+
 /*
  * A command that has not listened yet may be anything: in a REPL or a prompt Ctrl-C is a word of
  * its language, not the end. It is the command's own affair until somebody presses it three times
@@ -113,6 +131,12 @@ static void on_interrupt(struct berth_supervisor *supervisor, const struct berth
 	bool again = berth_supervisor_is_stopping(supervisor);
 	bool is_end = berth_supervisor_was_ready(supervisor) || !is_anybody_there(supervisor);
 
+	/* The services of a stack are in sessions of their own. */
+	if (supervisor->stack) {
+		berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT,
+				     again ? BERTH_SERVICE_ON_KILL : BERTH_SERVICE_ON_STOP);
+		return;
+	}
 	if (!note->extra)
 		signal_mains(supervisor, SIGINT);
 	if (!again && !is_end && !is_pressed_thrice(supervisor))

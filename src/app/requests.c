@@ -6,19 +6,18 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "app/stack-serve.h"
 #include "app/steering.h"
 #include "base/str.h"
 #include "os/uds.h"
 
-/* Longer than anybody waits, and far from overflowing in ns. */
-#define GRACE_MAX_MS (366 * 24 * 3600 * 1000LL)
-
-static json_t *environment_answer(struct berth_client *client)
+/* @whole: of the stack that it is part of, and not of this service alone. */
+static json_t *environment_answer(struct berth_client *client, bool whole)
 {
 	json_t *words = json_array();
 	char **env;
 
-	if (berth_unit_environment(client->unit, &env) < 0) {
+	if (berth_unit_environment(client->unit, whole, &env) < 0) {
 		json_decref(words);
 		return NULL;
 	}
@@ -54,9 +53,7 @@ static void do_stop(struct berth_client *client, const json_t *request, int fd)
 	bool hard = berth_json_bool(request, "kill", false);
 
 	client->waits |= BERTH_CLIENT_WAITS_FOR_END;
-	for (size_t i = 0; i < unit->worker_count; i++)
-		if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
-			unit->workers[i]->service.policy.grace_ns = grace_ms * 1000000;
+	berth_unit_set_grace(unit, grace_ms);
 	berth_unit_end(unit, force ? BERTH_END_BY_FORCE : BERTH_END_BY_USER,
 		       hard ? BERTH_SERVICE_ON_KILL : BERTH_SERVICE_ON_STOP);
 }
@@ -114,9 +111,8 @@ static void do_restart(struct berth_client *client, const json_t *request, int f
 static void do_scale(struct berth_client *client, const json_t *request, int fd)
 {
 	struct berth_unit *unit = client->unit;
-	struct berth_supervisor *supervisor = unit->supervisor;
 	int64_t count = berth_json_int(request, "count", 0);
-	bool instances = supervisor->unit_count > 1 || supervisor->job->instances > 1;
+	bool instances = berth_supervisor_has_instances(unit);
 	struct berth_err err = { 0 };
 	const char *why;
 
@@ -138,7 +134,7 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 	}
 	if (!instances) {
 		berth_unit_scale(unit, (unsigned int)count);
-	} else if (berth_supervisor_scale(supervisor, (size_t)count, &err) < 0) {
+	} else if (berth_supervisor_scale(unit, (size_t)count, &err) < 0) {
 		berth_client_fail_with(client, &err);
 		return;
 	}
@@ -149,7 +145,8 @@ static void do_scale(struct berth_client *client, const json_t *request, int fd)
 
 static void do_environment(struct berth_client *client, const json_t *request, int fd)
 {
-	berth_client_reply(client, environment_answer(client));
+	berth_client_reply(client,
+			   environment_answer(client, berth_json_bool(request, "whole", false)));
 }
 
 static void do_view(struct berth_client *client, const json_t *request, int fd)
@@ -266,7 +263,7 @@ static void do_lease(struct berth_client *client, const json_t *request, int fd)
 		return;
 	}
 	berth_unit_touch(unit);
-	answer = environment_answer(client);
+	answer = environment_answer(client, false);
 	json_object_set_new(answer, "ports", numbers_of(unit, &wish));
 	berth_client_reply(client, answer);
 }
@@ -349,6 +346,10 @@ void berth_client_ask(struct berth_client *client, const json_t *request, int fd
 {
 	const char *name = berth_json_string(request, "do", "");
 
+	if (!client->unit) {
+		berth_stack_serve_ask(client, request);
+		return;
+	}
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(requests); i++)
 		if (strcmp(requests[i].name, name) == 0) {
 			requests[i].fn(client, request, fd);

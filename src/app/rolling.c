@@ -233,6 +233,13 @@ int berth_unit_begin_rollout(struct berth_unit *unit, struct berth_err *err)
 		return berth_err_set(err, -EINVAL, BERTH_ERR_NOT_READY,
 				     "'%s' is %s: there is nothing that could go on meanwhile",
 				     unit->name, berth_service_state_name(unit->state));
+	/* Two of it at a time: neither can be. */
+	if (unit->job->outside || unit->job->stop_argv)
+		return berth_err_set(err, -EOPNOTSUPP, BERTH_ERR_UNSUPPORTED,
+				     "'%s' can't be restarted while it goes on: %s", unit->name,
+				     unit->job->outside
+					     ? "its port is bound by a process that is not ours"
+					     : "its stop command would end the new one, too");
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_BEGIN);
 	return 0;
 }

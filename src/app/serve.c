@@ -8,11 +8,12 @@
 #include <sys/epoll.h>
 
 #include "app/control.h"
+#include "app/stack-run.h"
 #include "os/uds.h"
 
 static void close_client(struct berth_client *client)
 {
-	struct berth_supervisor *supervisor = client->unit->supervisor;
+	struct berth_supervisor *supervisor = client->supervisor;
 
 	berth_loop_remove(&supervisor->loop, &client->source);
 	berth_fd_close(&client->fd);
@@ -81,29 +82,27 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
  * There is no descriptor left for one more client: it hears so at once. Left in the queue, it would
  * wake us again and again.
  */
-static void turn_away(struct berth_unit *unit)
+static void turn_away(struct berth_supervisor *supervisor, int listen_fd)
 {
-	struct berth_supervisor *supervisor = unit->supervisor;
 	int fd;
 
 	berth_fd_close(&supervisor->spare_fd);
-	fd = berth_uds_accept(unit->control_fd);
+	fd = berth_uds_accept(listen_fd);
 	berth_fd_close(&fd);
 	supervisor->spare_fd = fcntl(supervisor->signal_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static void on_connection(struct berth_loop_source *source, uint32_t events)
+/* @unit NULL: of the stack. */
+static void take_client(struct berth_supervisor *supervisor, struct berth_unit *unit, int listen_fd)
 {
-	struct berth_unit *unit = berth_container_of(source, struct berth_unit, control_source);
-	struct berth_supervisor *supervisor = unit->supervisor;
-	BERTH_AUTO_FD int fd = berth_uds_accept(unit->control_fd);
+	BERTH_AUTO_FD int fd = berth_uds_accept(listen_fd);
 	struct berth_client *client;
 	size_t slot = 0;
 	uid_t uid;
 	pid_t pid;
 
 	if (fd == -EMFILE || fd == -ENFILE)
-		turn_away(unit);
+		turn_away(supervisor, listen_fd);
 	if (fd < 0 || berth_uds_peer(fd, &pid, &uid) < 0 || (uid != geteuid() && uid != 0))
 		return;
 	while (slot < BERTH_SUPERVISOR_CLIENTS_MAX && supervisor->clients[slot])
@@ -111,6 +110,7 @@ static void on_connection(struct berth_loop_source *source, uint32_t events)
 	client = slot < BERTH_SUPERVISOR_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
 	if (!client)
 		return;
+	client->supervisor = supervisor;
 	client->unit = unit;
 	client->fd = fd;
 	if (berth_loop_add(&supervisor->loop, &client->source, fd, EPOLLIN, on_client) < 0) {
@@ -121,21 +121,49 @@ static void on_connection(struct berth_loop_source *source, uint32_t events)
 	(void)berth_fd_steal(&fd);
 }
 
-int berth_client_listen(struct berth_unit *unit)
+static void on_connection(struct berth_loop_source *source, uint32_t events)
 {
-	int fd = berth_uds_listen_abstract(unit->socket_name, SOCK_SEQPACKET);
+	struct berth_unit *unit = berth_container_of(source, struct berth_unit, control_source);
+
+	take_client(unit->supervisor, unit, unit->control_fd);
+}
+
+static void on_stack_connection(struct berth_loop_source *source, uint32_t events)
+{
+	struct berth_stack_run *run =
+		berth_container_of(source, struct berth_stack_run, control_source);
+
+	take_client(run->supervisor, NULL, run->control_fd);
+}
+
+static int listen_at(struct berth_supervisor *supervisor, const char *name,
+		     struct berth_loop_source *source,
+		     void (*fn)(struct berth_loop_source *source, uint32_t events), int *ret_fd)
+{
+	int fd = berth_uds_listen_abstract(name, SOCK_SEQPACKET);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = berth_loop_add(&unit->supervisor->loop, &unit->control_source, fd, EPOLLIN,
-			   on_connection);
+	r = berth_loop_add(&supervisor->loop, source, fd, EPOLLIN, fn);
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
-	unit->control_fd = fd;
+	*ret_fd = fd;
 	return 0;
+}
+
+int berth_client_listen(struct berth_unit *unit)
+{
+	return listen_at(unit->supervisor, unit->socket_name, &unit->control_source, on_connection,
+			 &unit->control_fd);
+}
+
+int berth_client_listen_stack(struct berth_stack_run *run, const char *name)
+{
+	return listen_at(run->supervisor, name, &run->control_source, on_stack_connection,
+			 &run->control_fd);
 }
 
 /* As many as are wanted, each ready, and nothing that is still to go. */
@@ -147,10 +175,14 @@ static bool is_complete(const struct berth_unit *unit)
 	return unit->worker_count == unit->job->workers;
 }
 
-static bool are_all_complete(const struct berth_supervisor *supervisor)
+/* All instances of its service. */
+static bool are_all_complete(const struct berth_unit *unit)
 {
+	const struct berth_supervisor *supervisor = unit->supervisor;
+
 	for (size_t i = 0; i < supervisor->unit_count; i++)
-		if (!is_complete(supervisor->units[i]))
+		if (supervisor->units[i]->job->member == unit->job->member &&
+		    !is_complete(supervisor->units[i]))
 			return false;
 	return true;
 }
@@ -164,8 +196,7 @@ static bool is_answered(const struct berth_client *client, bool final)
 	return ((client->waits & BERTH_CLIENT_WAITS_FOR_READY) &&
 		unit->state == BERTH_SERVICE_READY) ||
 	       ((client->waits & BERTH_CLIENT_WAITS_FOR_RESTART) && is_complete(unit)) ||
-	       ((client->waits & BERTH_CLIENT_WAITS_FOR_SCALE) &&
-		are_all_complete(unit->supervisor)) ||
+	       ((client->waits & BERTH_CLIENT_WAITS_FOR_SCALE) && are_all_complete(unit)) ||
 	       ((client->waits & BERTH_CLIENT_WAITS_FOR_ROLLOUT) &&
 		!berth_rollout_is_rolling(&unit->rollout));
 }
@@ -179,7 +210,8 @@ void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
 		if (!client || !(client->waits & waits))
 			continue;
 		/* Of instances all are waited for by one client. */
-		if (client->unit != unit && !(client->waits & waits & BERTH_CLIENT_WAITS_FOR_SCALE))
+		if (client->unit != unit &&
+		    (!client->unit || !(client->waits & waits & BERTH_CLIENT_WAITS_FOR_SCALE)))
 			continue;
 		client->waits = 0;
 		berth_client_fail_with(client, err);

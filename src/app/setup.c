@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "app/stack.h"
+#include "base/time.h"
 #include "os/statefile.h"
 
 static void on_owner(struct berth_loop_source *source, uint32_t events)
@@ -96,6 +98,7 @@ void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job
 		.status.fd = -1,
 		.registry = { .dir_fd = -1, .ports_fd = -1 },
 		.front_group = getpgrp(),
+		.started_ms = berth_time_now_ms(),
 	};
 	for (size_t i = 0; i < BERTH_SUPERVISOR_EXEC_VIEWS_MAX; i++)
 		supervisor->exec_views[i].notify_fd = -1;
@@ -139,9 +142,14 @@ int berth_supervisor_prepare(struct berth_supervisor *supervisor, struct berth_e
 		return berth_err_errno(err, r, "cannot start a supervisor");
 	berth_outq_init(&supervisor->messages, &supervisor->loop,
 			supervisor->job->detach ? -1 : STDERR_FILENO);
+	if (supervisor->job->stack && !supervisor->job->detach)
+		berth_console_init(&supervisor->console, &supervisor->loop,
+				   &supervisor->job->stack->console);
 	berth_outq_init(&supervisor->status, &supervisor->loop, supervisor->job->status_fd);
 	raise_open_files();
 	supervisor->spare_fd = fcntl(supervisor->signal_fd, F_DUPFD_CLOEXEC, 0);
+	if (supervisor->job->apart)
+		berth_log_tidy();
 	/* Without a state folder nothing is remembered. */
 	supervisor->memory_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ports");
 	r = berth_registry_open(&supervisor->registry, err);

@@ -92,12 +92,18 @@ static int pass_sockets(struct berth_unit *unit, struct berth_child_spec *spec,
 	return env->failed ? -ENOMEM : 0;
 }
 
-/* No steering: whatever we hold would be in the way of the service's own bind(). */
+/*
+ * No steering: whatever we hold would be in the way of the service's own bind(). Bound outside of our
+ * tree, it stays ours: who binds for others sets SO_REUSEADDR (Docker's daemon and proxy, podman).
+ */
 static void give_way(struct berth_unit *unit)
 {
-	for (size_t i = 0; i < unit->ports.count; i++)
-		if (!unit->ports.port[i]->passed)
+	for (size_t i = 0; i < unit->ports.count; i++) {
+		if (unit->job->outside)
+			berth_lease_soften(&unit->ports.port[i]->lease);
+		else if (!unit->ports.port[i]->passed)
 			berth_lease_leave(&unit->ports.port[i]->lease);
+	}
 }
 
 static void lose_steering(struct berth_unit *unit, int r)
@@ -242,20 +248,29 @@ static int open_output(const struct berth_unit *unit, struct output *output)
 	return r;
 }
 
+int berth_unit_add_stream(struct berth_unit *unit, unsigned int number, bool is_stderr, int fd,
+			  struct berth_log_stream **ret_stream)
+{
+	int r = berth_log_add(&unit->log, number, is_stderr, fd, ret_stream);
+
+	if (r == 0 && unit->console)
+		berth_console_attach(&unit->supervisor->console, unit->console, *ret_stream);
+	else if (r == 0 && !unit->job->apart)
+		r = berth_log_pass(*ret_stream, is_stderr ? STDERR_FILENO : STDOUT_FILENO);
+	return r;
+}
+
 static int read_output(struct berth_worker *worker, struct output *output)
 {
 	struct berth_unit *unit = worker->unit;
 	unsigned int number = unit->job->workers > 1 ? worker->number : 0;
 	int r = 0;
 
-	for (size_t i = 0; i < 2 && r == 0; i++) {
-		if (output->ours[i] < 0)
-			continue;
-		r = berth_log_add(&unit->log, number, i == 1, berth_fd_steal(&output->ours[i]),
-				  &worker->streams[i]);
-		if (r == 0 && !unit->job->detach)
-			r = berth_log_pass(worker->streams[i], i ? STDERR_FILENO : STDOUT_FILENO);
-	}
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		if (output->ours[i] >= 0)
+			r = berth_unit_add_stream(unit, number, i == 1,
+						  berth_fd_steal(&output->ours[i]),
+						  &worker->streams[i]);
 	return r;
 }
 
@@ -307,15 +322,15 @@ int berth_unit_spawn(struct berth_worker *worker, int *ret_exit, struct berth_er
 {
 	struct berth_unit *unit = worker->unit;
 	const struct berth_job *job = unit->job;
-	BERTH_AUTO_FD int null_fd = job->detach ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+	BERTH_AUTO_FD int null_fd = job->apart ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 	enum berth_child_stage stage = BERTH_CHILD_FORK;
 	struct berth_unit_words argv = { 0 }, env = { 0 };
 	struct output output;
 	struct berth_child_spec spec = {
 		.cwd = job->cwd,
-		.new_session = job->detach,
+		.new_session = job->apart,
 		.terminal = job->tty,
-		.pgrp = job->detach ? 0 : unit->supervisor->front_group,
+		.pgrp = job->apart ? 0 : unit->supervisor->front_group,
 		.parent_death_signal = SIGKILL,
 		.cgroup_fd = -1,
 		.signal_mask = job->signal_mask,

@@ -81,10 +81,14 @@ struct berth_socket_facts berth_steering_facts(struct berth_unit *unit, int fd)
 
 struct berth_steer_view berth_steering_view(const struct berth_unit *unit)
 {
+	const struct berth_settings *settings = unit->job->settings;
+
 	return (struct berth_steer_view){
 		.ports = unit->ports.steer,
 		.count = unit->ports.count,
 		.scope = unit->scope,
+		.tools = settings ? settings->tools : NULL,
+		.tool_count = settings ? settings->tool_count : 0,
 	};
 }
 

@@ -9,12 +9,14 @@
 
 #include "app/control.h"
 #include "app/find.h"
+#include "app/stop-order.h"
 #include "app/sweep.h"
 #include "os/child.h"
 #include "os/tree.h"
 
 enum {
 	HELLO_MS = 1000, /* a supervisor answers at once, or is stopped or stuck */
+	SLACK_OUTSIDE_MS = 10000, /* where a stop command, or a port of others', is waited for */
 	SLACK_MS = 5000, /* beyond the grace period: SIGKILL, and the last looks */
 	CLEAR_UP_MS = 10000,
 	LAST_WORDS_MS = 500, /* its socket is closed before it has gone */
@@ -32,6 +34,14 @@ static bool await_end(const struct berth_proc_id *id, int timeout_ms)
 	return poll(&poll_fd, 1, timeout_ms) == 1;
 }
 
+/* How long the guardian may take, which carries out the stop command if there is one. */
+static int clear_up_ms(const json_t *record)
+{
+	const json_t *order = berth_registry_private(record, "stop");
+
+	return CLEAR_UP_MS + (order ? (int)berth_stop_order_patience_ms(order) : 0);
+}
+
 static bool is_responsive(const json_t *record)
 {
 	BERTH_AUTO_JSON json_t *hello = json_pack("{s:s}", "do", "status");
@@ -47,7 +57,7 @@ static int await_gone(struct berth_registry *registry, json_t *record, struct be
 	BERTH_AUTO_JSON json_t *left = NULL;
 	int r;
 
-	await_end(&guardian, CLEAR_UP_MS);
+	await_end(&guardian, clear_up_ms(record));
 	if (err)
 		*err = (struct berth_err){ 0 };
 	left = berth_registry_read(registry,
@@ -69,7 +79,7 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 		return berth_err_errno(err, r, "cannot end the supervisor, process %d",
 				       supervisor.pid);
 	await_end(&supervisor, CLEAR_UP_MS);
-	await_end(&guardian, CLEAR_UP_MS);
+	await_end(&guardian, clear_up_ms(record));
 	/* A guardian that can't say its last line, as nobody reads it, has cleared up all the same. */
 	if (!berth_registry_has(registry,
 				berth_json_string(berth_registry_service(record), "id", "")))
@@ -87,7 +97,13 @@ static int64_t patience_ms(const struct berth_stop *stop)
 	const json_t *grace = berth_registry_private(stop->record, "grace_ms");
 	int64_t own = json_is_integer(grace) ? json_integer_value(grace) : GRACE_DEFAULT_MS;
 
-	return (stop->spec.grace_ms >= 0 ? stop->spec.grace_ms : own) + SLACK_MS;
+	int64_t slack = SLACK_MS;
+
+	/* It may take longer than a short grace period, and then its port is waited for. */
+	if (berth_registry_private(stop->record, "stop") ||
+	    berth_json_bool(berth_registry_service(stop->record), "outside", false))
+		slack += SLACK_OUTSIDE_MS;
+	return (stop->spec.grace_ms >= 0 ? stop->spec.grace_ms : own) + slack;
 }
 
 void berth_stop_begin(struct berth_stop *stop, json_t *record, const struct berth_stop_spec *spec)

@@ -15,17 +15,23 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/stack-run.h"
+#include "app/stack.h"
 #include "app/steering.h"
 #include "base/time.h"
 
 static int64_t next_deadline(const struct berth_supervisor *supervisor)
 {
 	int64_t next = berth_steering_retry_ns(supervisor);
+	int64_t stack = berth_stack_run_deadline_ns(supervisor);
 
+	if (stack < next)
+		next = stack;
 	if (supervisor->ttl_ns && supervisor->ttl_ns < next)
 		next = supervisor->ttl_ns;
 	for (size_t i = 0; i < supervisor->unit_count; i++) {
@@ -53,6 +59,11 @@ static void run_timers(struct berth_supervisor *supervisor)
 void berth_supervisor_end(struct berth_supervisor *supervisor, enum berth_end_cause cause,
 			  enum berth_service_event event)
 {
+	if (supervisor->stack)
+		berth_stack_run_stop_all(supervisor, cause);
+	/* A stack is stopped from its end, where there is time for that. */
+	if (supervisor->stack && event != BERTH_SERVICE_ON_KILL)
+		return;
 	for (size_t i = 0; i < supervisor->unit_count; i++)
 		berth_unit_end(supervisor->units[i], cause, event);
 }
@@ -67,6 +78,8 @@ bool berth_supervisor_was_ready(const struct berth_supervisor *supervisor)
 
 bool berth_supervisor_is_stopping(const struct berth_supervisor *supervisor)
 {
+	if (supervisor->stack)
+		return supervisor->stack->ending;
 	for (size_t i = 0; i < supervisor->unit_count; i++)
 		if (supervisor->units[i]->state != BERTH_SERVICE_STOPPING ||
 		    supervisor->units[i]->cause == BERTH_END_BY_ITSELF)
@@ -144,9 +157,8 @@ void berth_supervisor_reap(struct berth_supervisor *supervisor)
 			berth_unit_press_on(supervisor->units[i]->workers[j]);
 }
 
-/* Prepared, not started: *ret_unit is borrowed. With @any_instance the next one that is free. */
-static int add_unit(struct berth_supervisor *supervisor, const struct berth_job *job,
-		    bool any_instance, struct berth_unit **ret_unit, struct berth_err *err)
+int berth_supervisor_add(struct berth_supervisor *supervisor, const struct berth_job *job,
+			 bool any_instance, struct berth_unit **ret_unit, struct berth_err *err)
 {
 	struct berth_unit *unit = berth_unit_new(supervisor, job);
 	struct berth_unit **grown =
@@ -155,9 +167,10 @@ static int add_unit(struct berth_supervisor *supervisor, const struct berth_job 
 
 	if (grown)
 		supervisor->units = grown;
-	if (!unit || !grown) {
+	if (!unit || !grown || supervisor->unit_count == BERTH_SUPERVISOR_UNITS_MAX) {
 		berth_unit_free(unit);
-		return berth_err_errno(err, -ENOMEM, "cannot start '%s'", job->identity.service);
+		return berth_err_errno(err, unit && grown ? -E2BIG : -ENOMEM, "cannot start '%s'",
+				       job->identity.service);
 	}
 	r = berth_unit_prepare(unit, any_instance, err);
 	if (r < 0) {
@@ -176,49 +189,81 @@ static void start_unit(struct berth_supervisor *supervisor, struct berth_unit *u
 	berth_unit_start(unit);
 }
 
-static struct berth_unit *highest_instance(const struct berth_supervisor *supervisor)
+/* Is @other an instance of the same service, and not on its way out? */
+static bool is_lasting(const struct berth_unit *unit, const struct berth_unit *other)
 {
+	return other->job->member == unit->job->member && other->cause == BERTH_END_BY_ITSELF;
+}
+
+bool berth_supervisor_has_instances(const struct berth_unit *unit)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < unit->supervisor->unit_count; i++)
+		count += unit->supervisor->units[i]->job->member == unit->job->member;
+	return count > 1 || unit->job->instances > 1;
+}
+
+static struct berth_unit *highest_instance(const struct berth_unit *unit)
+{
+	const struct berth_supervisor *supervisor = unit->supervisor;
 	struct berth_unit *highest = NULL;
 
 	for (size_t i = 0; i < supervisor->unit_count; i++) {
-		struct berth_unit *unit = supervisor->units[i];
+		struct berth_unit *other = supervisor->units[i];
 
-		if (unit->cause == BERTH_END_BY_ITSELF &&
-		    (!highest || unit->job->identity.instance > highest->job->identity.instance))
-			highest = unit;
+		if (is_lasting(unit, other) &&
+		    (!highest || other->job->identity.instance > highest->job->identity.instance))
+			highest = other;
 	}
 	return highest;
 }
 
-int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count, struct berth_err *err)
+int berth_supervisor_scale(struct berth_unit *unit, size_t count, struct berth_err *err)
 {
+	struct berth_supervisor *supervisor = unit->supervisor;
+	const struct berth_job *job =
+		supervisor->stack ? supervisor->job->stack->services[unit->job->member].job
+				  : supervisor->job;
 	size_t lasting = 0;
 
 	for (size_t i = 0; i < supervisor->unit_count; i++)
-		lasting += supervisor->units[i]->cause == BERTH_END_BY_ITSELF;
+		lasting += is_lasting(unit, supervisor->units[i]);
 	for (; lasting > count; lasting--)
-		berth_unit_end(highest_instance(supervisor), BERTH_END_BY_SCALE,
-			       BERTH_SERVICE_ON_STOP);
+		berth_unit_end(highest_instance(unit), BERTH_END_BY_SCALE, BERTH_SERVICE_ON_STOP);
 	for (; lasting < count; lasting++) {
-		struct berth_unit *unit;
-		int r = add_unit(supervisor, supervisor->job, true, &unit, err);
+		struct berth_unit *another;
+		int r = berth_supervisor_add(supervisor, job, true, &another, err);
 
 		if (r < 0)
 			return r;
-		start_unit(supervisor, unit);
+		start_unit(supervisor, another);
 	}
 	return 0;
 }
 
 /* All instances, before any of them starts: all or none. */
-static int add_units(struct berth_supervisor *supervisor, struct berth_err *err)
+static int add_instances(struct berth_supervisor *supervisor, struct berth_err *err)
 {
 	const struct berth_job *job = supervisor->job;
 	struct berth_unit *unit;
 	int r = 0;
 
 	for (unsigned int i = 0; i < job->instances && r == 0; i++)
-		r = add_unit(supervisor, job, i > 0 || job->fresh, &unit, err);
+		r = berth_supervisor_add(supervisor, job, i > 0 || job->fresh, &unit, err);
+	return r;
+}
+
+static int add_units(struct berth_supervisor *supervisor, struct berth_err *err)
+{
+	struct berth_ports_shared shared = { 0 };
+	int r;
+
+	supervisor->shared = &shared;
+	r = supervisor->job->stack ? berth_stack_run_begin(supervisor, err)
+				   : add_instances(supervisor, err);
+	supervisor->shared = NULL;
+	berth_ports_shared_deinit(&shared);
 	return r;
 }
 
@@ -233,6 +278,16 @@ static void look_for_ends(struct berth_supervisor *supervisor)
 	}
 }
 
+/* How one ended that was not wanted any more says nothing of the service. */
+static bool has_failed(const struct berth_unit *unit)
+{
+	if (!unit->exit_code || unit->cause == BERTH_END_BY_SCALE)
+		return false;
+	return !unit->supervisor->stack || unit->cause == BERTH_END_BY_ITSELF ||
+	       unit->cause == BERTH_END_BY_TIMEOUT || unit->cause == BERTH_END_BY_LIVENESS ||
+	       unit->cause == BERTH_END_BY_OOM;
+}
+
 /* Its name is free, its ports are: those who wait for the end may hear of it. */
 static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 {
@@ -240,14 +295,16 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 
 	berth_loop_remove(&supervisor->loop, &unit->control_source);
 	berth_fd_close(&unit->control_fd);
-	/* How one ended that was not wanted any more says nothing of the service. */
-	if (unit->exit_code && !supervisor->exit_code && unit->cause != BERTH_END_BY_SCALE) {
+	if (has_failed(unit) && !supervisor->exit_code) {
 		supervisor->exit_code = unit->exit_code;
 		supervisor->end_signal =
 			unit->has_end && unit->end.by_signal ? unit->end.status : 0;
 	}
+	if (supervisor->stack)
+		berth_stack_run_note_gone(unit);
 	berth_client_answer_waiting(unit, true);
-	supervisor->units[index] = supervisor->units[--supervisor->unit_count];
+	memmove(&supervisor->units[index], &supervisor->units[index + 1],
+		(--supervisor->unit_count - index) * sizeof(*supervisor->units));
 	berth_unit_free(unit);
 	berth_client_answer_all(supervisor);
 }
@@ -259,31 +316,47 @@ static void remove_done(struct berth_supervisor *supervisor)
 			remove_unit(supervisor, i);
 }
 
+/* What has ended goes; then what waited for that, or for anything else, has its turn. */
+static void settle(struct berth_supervisor *supervisor)
+{
+	/* Nobody reads any more what it is in the foreground for. */
+	if (supervisor->stack && berth_console_is_gone(&supervisor->console))
+		berth_stack_run_stop_all(supervisor, BERTH_END_BY_INTERRUPT);
+	look_for_ends(supervisor);
+	remove_done(supervisor);
+	berth_stack_run_turn(supervisor);
+	remove_done(supervisor);
+}
+
 static void live(struct berth_supervisor *supervisor)
 {
-	size_t count = supervisor->unit_count;
+	size_t count = supervisor->stack ? 0 : supervisor->unit_count;
 
 	if (supervisor->job->ttl_ms)
 		supervisor->ttl_ns = berth_time_mono_ns() + supervisor->job->ttl_ms * 1000000;
 	for (size_t i = 0; i < count; i++)
 		start_unit(supervisor, supervisor->units[i]);
-	remove_done(supervisor);
+	settle(supervisor);
 	while (supervisor->unit_count) {
 		if (berth_loop_turn(&supervisor->loop, next_deadline(supervisor)) < 0)
 			break;
 		run_timers(supervisor);
-		look_for_ends(supervisor);
-		remove_done(supervisor);
+		settle(supervisor);
 	}
+	/* All may have ended before that was told. */
+	berth_stack_run_turn(supervisor);
+	berth_stack_run_end(supervisor);
 }
 
 static void deinit(struct berth_supervisor *supervisor)
 {
 	while (supervisor->unit_count)
 		remove_unit(supervisor, supervisor->unit_count - 1);
+	berth_stack_run_end(supervisor);
 	free(supervisor->units);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->filters); i++)
 		berth_notify_program_deinit(&supervisor->filters[i]);
+	berth_console_deinit(&supervisor->console);
 	berth_outq_deinit(&supervisor->messages);
 	berth_outq_deinit(&supervisor->status);
 	berth_registry_close(&supervisor->registry);
@@ -300,7 +373,8 @@ static void name_process(const struct berth_job *job)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "berth: %.8s", job->identity.service);
+	snprintf(name, sizeof(name), "berth: %.8s",
+		 job->stack ? job->identity.project : job->identity.service);
 	prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 

@@ -2,6 +2,7 @@
 /* app/supervisor.h - the process that holds the ports of services and answers for them */
 #pragma once
 
+#include "app/console.h"
 #include "app/note.h"
 #include "app/unit.h"
 #include "os/outq.h"
@@ -15,8 +16,10 @@ enum {
 	BERTH_SUPERVISOR_EXEC_VIEWS_MAX = 32, /* what berth exec runs */
 	BERTH_SUPERVISOR_CLIENTS_MAX = 64,
 	BERTH_SUPERVISOR_PENDING_MAX = 64,
-	BERTH_SUPERVISOR_UNITS_MAX = 100,
+	BERTH_SUPERVISOR_UNITS_MAX = 512,
 };
+
+struct berth_stack_run;
 
 /* A call that could not be answered at once: a stranger was in the way and will be gone. */
 struct berth_pending {
@@ -32,6 +35,7 @@ enum berth_client_wait {
 	BERTH_CLIENT_WAITS_FOR_RESTART = 1 << 2, /* all that are wanted are ready */
 	BERTH_CLIENT_WAITS_FOR_ROLLOUT = 1 << 3,
 	BERTH_CLIENT_WAITS_FOR_SCALE = 1 << 4,
+	BERTH_CLIENT_WAITS_FOR_STACK = 1 << 5, /* all of it is ready, or will never be */
 	/* All that another life of it ends. */
 	BERTH_CLIENT_WAITS_FOR_LIFE = BERTH_CLIENT_WAITS_FOR_READY |
 				      BERTH_CLIENT_WAITS_FOR_RESTART |
@@ -40,7 +44,8 @@ enum berth_client_wait {
 
 /* One connection to a control socket. */
 struct berth_client {
-	struct berth_unit *unit;
+	struct berth_supervisor *supervisor;
+	struct berth_unit *unit; /* NULL: of the stack as a whole */
 	int fd; /* owned; -1: free slot */
 	struct berth_loop_source source;
 	unsigned int waits; /* a set of the above */
@@ -72,12 +77,17 @@ struct berth_supervisor {
 	int signal_fd, owner_fd; /* owned */
 	int spare_fd; /* owned; room to turn a client away when there is no other; -1: none */
 	struct berth_outq messages; /* standard error */
+	struct berth_console console; /* of a stack in the foreground: all that is said, there */
 	struct berth_outq status; /* --status-fd */
 	struct berth_registry registry;
 	int memory_fd; /* folder of remembered ports; -1: none */
 	struct berth_notify_program filters[2]; /* without and with connect(); made when needed */
 
-	struct berth_unit **units; /* owned */
+	struct berth_ports_shared
+		*shared; /* while several are leased at once; NULL: they are not */
+	struct berth_stack_run *stack; /* owned; NULL: no stack. See app/stack-run.h */
+	int64_t started_ms;
+	struct berth_unit **units; /* owned; in the order of their start */
 	size_t unit_count;
 	int exit_code; /* of the units that are done: the first that is not 0 */
 	int end_signal; /* that ended that one; 0: none */
@@ -112,9 +122,18 @@ bool berth_supervisor_was_ready(const struct berth_supervisor *supervisor);
 bool berth_supervisor_is_stopping(const struct berth_supervisor *supervisor);
 /* Children have ended, or were stopped. */
 void berth_supervisor_reap(struct berth_supervisor *supervisor);
-/* More or fewer instances of what it was started with. 0, or -errno with @err. */
-BERTH_MUST_USE int berth_supervisor_scale(struct berth_supervisor *supervisor, size_t count,
+/* More or fewer instances of the service of @unit. 0, or -errno with @err. */
+BERTH_MUST_USE int berth_supervisor_scale(struct berth_unit *unit, size_t count,
 					  struct berth_err *err);
+/* Has its service several of them, or had? Then a number means those, and not its workers. */
+bool berth_supervisor_has_instances(const struct berth_unit *unit);
+/*
+ * One more unit, prepared and not started; with @any_instance the next one that is free. *ret_unit
+ * is borrowed. -errno with @err: there is none then.
+ */
+BERTH_MUST_USE int berth_supervisor_add(struct berth_supervisor *supervisor,
+					const struct berth_job *job, bool any_instance,
+					struct berth_unit **ret_unit, struct berth_err *err);
 /* Does a tree live that hangs below us without a keeper? Then the next one needs one. */
 bool berth_supervisor_has_bare_tree(const struct berth_supervisor *supervisor);
 
@@ -134,6 +153,9 @@ void berth_supervisor_report(struct berth_supervisor *supervisor, enum berth_not
 /* To the starter, once: all are ready, or why one is not. */
 void berth_supervisor_tell_starter(struct berth_supervisor *supervisor, enum berth_note_kind kind,
 				   int value, const struct berth_err *err);
+/* The same for a stack: with its own document, those of its services being too many. */
+void berth_supervisor_tell_stack(struct berth_supervisor *supervisor, enum berth_note_kind kind,
+				 int value, const struct berth_err *err);
 /* From the guardian: signals of the job that the shell sees, and its end. */
 void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t events);
 /* By a Ctrl-C just now, on a command that has not listened: if that ends now, it ends of that. */
@@ -158,6 +180,8 @@ BERTH_MUST_USE int berth_supervisor_open_url(struct berth_unit *unit, const char
 
 /* Listen under the name of @unit, which is its lock. 0 or -errno (-EADDRINUSE: somebody has it). */
 BERTH_MUST_USE int berth_client_listen(struct berth_unit *unit);
+/* The same under @name, for all of a stack: its clients have no unit. */
+BERTH_MUST_USE int berth_client_listen_stack(struct berth_stack_run *run, const char *name);
 /* Answer those for whom it is so; with @final all, for it has ended, and connections are closed. */
 void berth_client_answer_waiting(struct berth_unit *unit, bool final);
 /* It will not come to what those wait for that wait for any of @waits (BERTH_CLIENT_WAITS_FOR_...). */

@@ -16,6 +16,9 @@
  *
  * and in each case it has to be younger than the supervisor, and ours or ours to signal. It is
  * ended by pidfd, the start time checked.
+ *
+ * What is none of our processes, a container, is ended by the service's stop command, which stands
+ * in the record: that is ours alone to write (its folder is 0700, and its owner was checked).
  */
 #include "app/sweep.h"
 
@@ -28,16 +31,20 @@
 #include <sys/wait.h>
 
 #include "app/history.h"
+#include "app/ports-file.h"
+#include "app/stop-order.h"
 #include "base/time.h"
 #include "os/cgroup.h"
 #include "os/child.h"
 #include "os/statefile.h"
 #include "os/tree.h"
+#include "os/uds.h"
 
 enum {
 	ROUNDS_MAX = 100,
+	LOCK_WAIT_MS = 10000,
+	LOCK_LOOK_MS = 20,
 	DEATH_WAIT_MS = 2000,
-	PORTS_FILE_MAX = 1024 * 1024,
 };
 
 struct sweep {
@@ -131,45 +138,14 @@ static void remove_cgroups(const json_t *record)
 			(void)!berth_cgroup_remove_path(json_string_value(path));
 }
 
-/* The ports file may be shared with other services: only our own members go. */
+/* The ports file may be shared with other services: only what is the dead one's goes. */
 static void clean_ports_file(const json_t *record)
 {
 	const char *path = json_string_value(berth_registry_private(record, "ports_file"));
-	const json_t *ports = json_object_get(berth_registry_service(record), "ports");
-	BERTH_AUTO_FREE char *text = NULL;
-	BERTH_AUTO_JSON json_t *file = NULL;
-	BERTH_AUTO_FREE char *out = NULL;
-	const char *key;
-	json_t *value;
-	void *next;
-	size_t len, i;
 
-	if (!path || berth_statefile_read(AT_FDCWD, path, PORTS_FILE_MAX, &text, &len) < 0)
-		return;
-	file = berth_json_parse(text, len);
-	if (!json_is_object(file))
-		return;
-	json_object_foreach_safe (file, next, key, value) {
-		const json_t *port;
-
-		json_array_foreach (ports, i, port) {
-			const char *url = berth_json_string(port, "url", "");
-			bool is_port = json_is_integer(value) &&
-				       json_integer_value(value) == berth_json_int(port, "port", 0);
-			bool is_url = json_is_string(value) && *url &&
-				      strcmp(json_string_value(value), url) == 0;
-
-			if (is_port || is_url) {
-				json_object_del(file, key);
-				break;
-			}
-		}
-	}
-	out = json_dumps(file, JSON_INDENT(2));
-	if (!json_object_size(file))
-		unlink(path);
-	else if (out && berth_statefile_write_path(path, out, strlen(out), 0644) < 0)
-		return; /* the folder has become read-only: nothing more can be done about it */
+	/* Where that can't be written any more, nothing more can be done about it. */
+	if (path)
+		(void)!berth_ports_file_clean(path, NULL);
 }
 
 static void keep_end(const json_t *record)
@@ -217,8 +193,47 @@ void berth_sweep_record(struct berth_registry *registry, json_t *record)
 		berth_registry_remove(registry, id);
 }
 
+/*
+ * Two commands may find the same record: one of them carries its order out, the other one waits. It
+ * would take that stop command for a process that was left over.
+ */
+static int lock_record(const json_t *record)
+{
+	const json_t *order = berth_registry_private(record, "stop");
+	int64_t until = berth_time_mono_ns() +
+			(berth_stop_order_patience_ms(order) + LOCK_WAIT_MS) * 1000000;
+	char name[64];
+	int r;
+
+	if (!order)
+		return -1;
+	snprintf(name, sizeof(name), "berth-sweep/%u/%s", geteuid(), id_of(record));
+	for (;;) {
+		r = berth_uds_listen_abstract(name, SOCK_STREAM);
+		if (r != -EADDRINUSE || berth_time_mono_ns() >= until)
+			return r;
+		poll(NULL, 0, LOCK_LOOK_MS);
+	}
+}
+
+static void carry_out_order(const json_t *record)
+{
+	BERTH_AUTO_JSON json_t *orders = NULL;
+	BERTH_AUTO_FD int null_fd = -1;
+	json_t *order = berth_registry_private(record, "stop");
+
+	if (!json_is_object(order))
+		return;
+	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	orders = json_pack("[O]", order);
+	/* It was tried: one that fails now would fail each time, and keep every command waiting. */
+	(void)!berth_stop_order_run_all(orders, null_fd);
+}
+
 int berth_sweep(struct berth_registry *registry, json_t *record)
 {
+	/* Held until the record is gone. */
+	BERTH_AUTO_FD int lock = lock_record(record);
 	struct sweep sweep = {
 		.record = record,
 		.supervisor = berth_registry_process(record, "supervisor"),
@@ -230,6 +245,10 @@ int berth_sweep(struct berth_registry *registry, json_t *record)
 	};
 	int before, r;
 
+	if (lock == -EADDRINUSE)
+		return lock;
+	if (lock >= 0 && !berth_registry_has(registry, id_of(record)))
+		return 0;
 	snprintf(sweep.mark, sizeof(sweep.mark), "BERTH_ID=%s",
 		 berth_json_string(berth_registry_service(record), "id", "?"));
 	/* After a reboot nothing of it lives, and numbers mean other processes. */
@@ -243,6 +262,7 @@ int berth_sweep(struct berth_registry *registry, json_t *record)
 			if (sweep.ended == before)
 				break;
 		}
+		carry_out_order(record);
 	}
 	berth_sweep_record(registry, record);
 	return sweep.ended;
@@ -291,4 +311,16 @@ void berth_sweep_dead(struct berth_registry *registry, json_t *records)
 		if (berth_sweep(registry, record) >= 0)
 			json_array_remove(records, i);
 	}
+}
+
+void berth_sweep_all(void)
+{
+	BERTH_AUTO_JSON json_t *records = NULL;
+	struct berth_registry registry;
+
+	if (berth_registry_open(&registry, NULL) < 0)
+		return;
+	if (berth_registry_load(&registry, &records) == 0)
+		berth_sweep_dead(&registry, records);
+	berth_registry_close(&registry);
 }

@@ -23,5 +23,8 @@ int berth_sweep_descendants(const pid_t *spare);
  */
 void berth_sweep_record(struct berth_registry *registry, json_t *record);
 
+/* Before a start: a dead one's container may hold what this one wants. What fails is met again. */
+void berth_sweep_all(void);
+
 /* Sweep every dead record of @records (of berth_registry_load()), and leave those that live. */
 void berth_sweep_dead(struct berth_registry *registry, json_t *records);

@@ -14,10 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/stack-run.h"
 #include "app/supervisor.h"
 #include "app/steering.h"
 #include "base/str.h"
 #include "base/time.h"
+
+/* Longer than anybody waits, and far from overflowing in ns. */
+#define GRACE_MAX_MS (366 * 24 * 3600 * 1000LL)
 
 enum {
 	INSTANCES_MAX = 10000,
@@ -38,7 +42,7 @@ struct berth_unit *berth_unit_new(struct berth_supervisor *supervisor, const str
 	*unit->job = *job;
 	unit->supervisor = supervisor;
 	unit->control_fd = unit->notify_fd = -1;
-	unit->scope = job->scope;
+	unit->scope = job->outside ? BERTH_STEER_OFF : job->scope;
 	unit->next_serial = 1;
 	return unit;
 }
@@ -48,6 +52,7 @@ static void free_worker(struct berth_worker *worker)
 	struct berth_loop *loop = &worker->unit->supervisor->loop;
 
 	berth_unit_end_checks(worker);
+	berth_unit_free_ending(worker);
 	berth_loop_remove(loop, &worker->keeper_source);
 	berth_loop_remove(loop, &worker->main_source);
 	berth_fd_close(&worker->main_fd);
@@ -83,6 +88,7 @@ void berth_unit_free(struct berth_unit *unit)
 	free(unit->confined);
 	free(unit->also_ended);
 	free(unit->rollout_fault);
+	free(unit->told_order);
 	free(unit->job);
 	free(unit);
 }
@@ -119,33 +125,8 @@ static int open_log(struct berth_unit *unit, struct berth_err *err)
 {
 	const struct berth_job *job = unit->job;
 
-	return berth_log_open(&unit->log, &unit->supervisor->loop, job->detach ? unit->id : NULL,
+	return berth_log_open(&unit->log, &unit->supervisor->loop, job->apart ? unit->id : NULL,
 			      &job->log, err);
-}
-
-/* One more instance wants what the first one wanted. */
-static void recall(struct berth_unit *unit, struct berth_remembered *memory)
-{
-	struct berth_identity *first = malloc(sizeof(*first));
-	int memory_fd = unit->supervisor->memory_fd;
-
-	memory->count = 0;
-	if (memory_fd < 0 || !first) {
-		free(first);
-		return; /* without a state folder nothing is remembered */
-	}
-	*first = unit->job->identity;
-	if (unit->job->fresh) {
-		first->instance = 1;
-		berth_identity_seal(first);
-	}
-	if (berth_remembered_load(memory_fd, first->key, memory) < 0)
-		memory->count = 0;
-	for (size_t i = 0; i < memory->count && unit->job->identity.instance != first->instance;
-	     i++)
-		memory->ports[i].given =
-			memory->ports[i].asked ? memory->ports[i].asked : memory->ports[i].given;
-	free(first);
 }
 
 static int lease_ports(struct berth_unit *unit, struct berth_err *err)
@@ -153,11 +134,13 @@ static int lease_ports(struct berth_unit *unit, struct berth_err *err)
 	struct berth_remembered memory;
 	int r;
 
-	recall(unit, &memory);
+	berth_ports_recall(unit->supervisor->memory_fd, unit->job, &memory);
 	berth_ports_init(&unit->ports, unit->job);
 	unit->ports.holder_fn = berth_unit_own_holder;
 	unit->ports.holder_arg = unit;
+	unit->ports.shared = unit->supervisor->shared;
 	r = berth_ports_lease(&unit->ports, &memory, unit->supervisor->memory_fd, err);
+	unit->ports.shared = NULL;
 	return r > 0 ? -EADDRINUSE : r;
 }
 
@@ -284,6 +267,12 @@ static bool has_shown_how(const struct berth_unit *unit)
 bool berth_unit_can_share(const struct berth_unit *unit, const char **ret_why)
 {
 	*ret_why = *unit->scope_why ? unit->scope_why : "--steer=off";
+	if (unit->job->outside)
+		*ret_why = "it is bound by a process that is not ours";
+	if (unit->job->stop_argv) {
+		*ret_why = "its stop command ends all of them";
+		return false;
+	}
 	return unit->job->no_port || unit->scope != BERTH_STEER_OFF;
 }
 
@@ -364,14 +353,16 @@ void berth_unit_touch(struct berth_unit *unit)
 static void tell_failed(struct berth_unit *unit)
 {
 	struct berth_err err = { 0 };
-	int64_t began_ns = unit->workers[0]->service.spawned_ns;
+	int64_t began_ns = unit->worker_count ? unit->workers[0]->service.spawned_ns : 0;
 	double seconds = (double)(berth_time_mono_ns() - began_ns) / 1e9;
 	const char *service = unit->name;
-	const char *goal =
-		unit->job->ready.kind == BERTH_CHECK_LISTEN ? "it listened" : "it was ready";
+	const char *goal = unit->job->ready.kind == BERTH_CHECK_LISTEN && !unit->job->outside
+				   ? "it listened"
+				   : "it was ready";
 
 	/* What could not be started at all was told when that was tried. */
-	if (unit->was_ready || (!unit->has_end && !unit->workers[0]->service.restarts))
+	if (unit->was_ready || !unit->worker_count ||
+	    (!unit->has_end && !unit->workers[0]->service.restarts))
 		return;
 	if (!unit->has_end)
 		berth_err_set(&err, 0, BERTH_ERR_START_FAILED, "%s could not be started again",
@@ -389,7 +380,9 @@ static void tell_failed(struct berth_unit *unit)
 			      unit->end.status, seconds);
 	if (unit->log.path)
 		berth_err_hint(&err, "its output is in %s", unit->log.path);
-	if (unit->supervisor->starter_fd >= 0)
+	if (unit->supervisor->stack && unit->cause != BERTH_END_BY_USER)
+		berth_stack_run_note_fault(unit, &err);
+	else if (unit->supervisor->starter_fd >= 0)
 		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_FAILED, 1, &err);
 }
 
@@ -436,6 +429,7 @@ static void finish(struct berth_unit *unit)
 	take_end(unit);
 	tell_failed(unit);
 	berth_unit_drop_sockets(unit, NULL);
+	berth_unit_tell_stop_order(unit, false);
 	berth_unit_unsave(unit, unit->has_end || unit->was_ready);
 	release_ports(unit);
 	berth_unit_event(unit, "exited",
@@ -445,7 +439,9 @@ static void finish(struct berth_unit *unit)
 					   : json_null(),
 				   "by", berth_end_cause_name(unit->cause)));
 	if (unit->also_ended && unit->cause != BERTH_END_BY_USER)
-		berth_unit_say(unit, "also ended: %s", unit->also_ended);
+		berth_unit_say(unit, "%s%salso ended: %s",
+			       unit->supervisor->stack ? unit->name : "",
+			       unit->supervisor->stack ? ": " : "", unit->also_ended);
 }
 
 static enum berth_service_state combined(const struct berth_unit *unit, bool *ret_all_ready)
@@ -476,7 +472,8 @@ static void tell_ready(struct berth_unit *unit)
 	unit->was_ready = true;
 	berth_unit_save(unit);
 	berth_unit_event(unit, "ready", json_pack("{s:o}", "service", berth_unit_document(unit)));
-	berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_READY, 0, NULL);
+	if (!unit->supervisor->stack)
+		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_READY, 0, NULL);
 }
 
 void berth_unit_combine(struct berth_unit *unit)
@@ -506,8 +503,12 @@ void berth_unit_combine(struct berth_unit *unit)
 void berth_unit_note_fault(struct berth_worker *worker, int exit_code, const struct berth_err *err)
 {
 	struct berth_unit *unit = worker->unit;
+	struct berth_err named = *err;
 
-	if (!unit->was_ready && !worker->service.restarts && !worker->next)
+	berth_err_wrap(&named, 0, "%s", unit->name);
+	if (unit->supervisor->stack && !unit->was_ready)
+		berth_stack_run_note_fault(unit, &named);
+	else if (!unit->was_ready && !worker->service.restarts && !worker->next)
 		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_FAILED, exit_code, err);
 	else
 		berth_unit_say(unit, "%s", err->msg);
@@ -519,6 +520,9 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 {
 	if (unit->cause == BERTH_END_BY_ITSELF)
 		unit->cause = cause;
+	/* Of a stack, whose turn had not come. */
+	if (!unit->worker_count && !unit->done)
+		finish(unit);
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		struct berth_worker *worker = unit->workers[i];
@@ -530,6 +534,13 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 			berth_unit_drop_sockets(unit, worker);
 		berth_unit_step_worker(worker, event);
 	}
+}
+
+void berth_unit_set_grace(struct berth_unit *unit, int64_t grace_ms)
+{
+	for (size_t i = 0; i < unit->worker_count; i++)
+		if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
+			unit->workers[i]->service.policy.grace_ns = grace_ms * 1000000;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -544,6 +555,7 @@ int64_t berth_unit_deadline_ns(const struct berth_unit *unit)
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		next = earlier(next, unit->workers[i]->service.deadline_ns);
 		next = earlier(next, berth_unit_checks_deadline_ns(unit->workers[i]));
+		next = earlier(next, berth_unit_ending_deadline_ns(unit->workers[i]));
 	}
 	next = earlier(next, unit->save_ns);
 	next = earlier(next, unit->settle_ns);
@@ -572,6 +584,7 @@ void berth_unit_run_timers(struct berth_unit *unit, int64_t now_ns)
 		berth_unit_look_at_drains(unit);
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		berth_unit_run_checks(unit->workers[i], now_ns);
+		berth_unit_run_ending(unit->workers[i], now_ns);
 		if (is_due(unit->workers[i]->service.deadline_ns, now_ns))
 			berth_unit_step_worker(unit->workers[i], BERTH_SERVICE_ON_TIMER);
 	}

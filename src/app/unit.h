@@ -25,8 +25,8 @@
  * restart a second worker for a while. A worker is one process tree.
  *
  * Shared by the files of the supervisor and by nobody else. Of a unit: unit.c, announce.c,
- * document.c, record.c, environment.c, spawn.c, worker.c, users.c, keep.c, sharing.c, rolling.c,
- * checks.c, folder.c. Who writes what stands beside the fields.
+ * document.c, record.c, environment.c, spawn.c, worker.c, ending.c, beside.c, users.c, keep.c,
+ * sharing.c, rolling.c, checks.c, checks-notify.c, folder.c. Who writes what stands beside the fields.
  */
 
 enum {
@@ -67,7 +67,8 @@ struct berth_view {
 	X(TIMEOUT, "timeout") \
 	X(LIVENESS, "liveness") \
 	X(RESTART, "restart") \
-	X(SCALE, "scale")
+	X(SCALE, "scale") \
+	X(STACK, "stack")
 
 enum berth_end_cause {
 #define X(id, name) BERTH_END_BY_##id,
@@ -81,9 +82,21 @@ const char *berth_end_cause_name(enum berth_end_cause cause);
 struct berth_unit_check {
 	struct berth_worker *worker; /* NULL: there is none */
 	bool live; /* --live; else --ready */
-	bool begun, asking;
+	size_t port; /* outside: index of the one that is asked */
 	struct berth_probe probe;
 	struct berth_prober prober;
+};
+
+/* What the end of a life waits for that is none of its processes; see ending.c. */
+struct berth_ending {
+	bool begun; /* in this life */
+	struct berth_aside *command; /* the stop command, owned; NULL: it is not under way */
+	struct berth_log_stream *streams[2]; /* of it; borrowed */
+	unsigned int owed; /* BERTH_SERVICE_DO_SIGNAL_...: held back */
+	int64_t half_ns; /* so long they are held back; 0: they are not */
+	int64_t deadline_ns; /* it is killed then */
+	int64_t port_until_ns; /* so long its port is waited for; 0: that has not begun */
+	int64_t port_look_ns; /* the next look; 0: none */
 };
 
 struct berth_worker {
@@ -117,6 +130,8 @@ struct berth_worker {
 	struct berth_cgroup cgroup;
 	struct berth_view view;
 	struct berth_log_stream *streams[2]; /* borrowed; NULL: its output is not ours */
+
+	struct berth_ending ending; /* written by ending.c */
 
 	/* written by steering.c: marks of its processes that survive us */
 	struct berth_proc_id *sessions; /* owned; that processes of it began */
@@ -158,6 +173,7 @@ struct berth_unit {
 	int control_fd; /* owned */
 	struct berth_loop_source control_source;
 	struct berth_log log;
+	const struct berth_console_source *console; /* borrowed; NULL: it has no place there */
 
 	/* written by unit.c */
 	struct berth_worker **workers; /* owned, in the order of their numbers */
@@ -190,12 +206,16 @@ struct berth_unit {
 	int64_t settle_ns; /* something has just begun to listen: see users.c; 0: no */
 	int64_t poll_ns; /* without steering: next look at the ports; 0: never */
 	bool softened;
+	bool ports_file_said; /* that it can't be written now */
 
 	/* written by sharing.c and keep.c */
 	enum berth_unit_sharing sharing;
 	enum berth_unit_kept kept;
 	const char *kept_why; /* why not handed over; NULL: no reason to be said */
 	int64_t keep_until_ns; /* kept sockets stop listening then; 0: there are none */
+
+	char *told_order; /* owned; what the guardian was told of the stop command, by ending.c; NULL:
+			     nothing */
 
 	/* written by rolling.c */
 	struct berth_rollout rollout;
@@ -236,6 +256,8 @@ void berth_unit_fill(struct berth_unit *unit);
 void berth_unit_restart(struct berth_unit *unit);
 /* More or fewer workers from now on; answered when they are ready, or gone. */
 void berth_unit_scale(struct berth_unit *unit, unsigned int workers);
+/* From now on; out of bounds (-1): as it was. */
+void berth_unit_set_grace(struct berth_unit *unit, int64_t grace_ms);
 /* @worker could not be started: for the starter, and those who wait for a restart. */
 void berth_unit_note_fault(struct berth_worker *worker, int exit_code, const struct berth_err *err);
 /* Workers that have gone for good, and are nobody's last word, are forgotten. */
@@ -270,6 +292,26 @@ void berth_unit_press_on(struct berth_worker *worker);
 bool berth_unit_will_return(const struct berth_worker *worker);
 /* Does anything of it live still? */
 void berth_unit_look_for_end(struct berth_worker *worker);
+/* Send what those of @actions mean that are signals. */
+void berth_unit_send_signals(struct berth_worker *worker, unsigned int actions);
+
+/* ending.c - what the end of a life waits for that is none of its processes */
+
+/* A new life. */
+void berth_unit_reset_ending(struct berth_worker *worker);
+/* The present life is to end, or has ended: the stop command is started, once. */
+void berth_unit_begin_ending(struct berth_worker *worker);
+/* Which of the signals of @actions are held back, until the stop command is over. */
+unsigned int berth_unit_hold_signals(struct berth_worker *worker, unsigned int actions);
+/* Nothing lives of it. Is its end still to be waited for? */
+bool berth_unit_is_ending(struct berth_worker *worker);
+int64_t berth_unit_ending_deadline_ns(const struct berth_worker *worker);
+void berth_unit_run_ending(struct berth_worker *worker, int64_t now_ns);
+void berth_unit_free_ending(struct berth_worker *worker);
+/* Its stop command as a document, see stop-order.h; NULL: it has none, or no memory. */
+json_t *berth_unit_stop_order(const struct berth_unit *unit, bool for_guardian);
+/* To the guardian, before a life begins; !@living: it has ended, and nothing is to be done. */
+void berth_unit_tell_stop_order(struct berth_unit *unit, bool living);
 
 /* folder.c */
 
@@ -288,17 +330,19 @@ void berth_unit_add_word(struct berth_unit_words *words, char *word);
 void berth_unit_free_words(char **words);
 /* Set a variable, in the place of an earlier one of that name. */
 void berth_unit_set(struct berth_unit_words *env, const char *name, const char *value);
+/* SERVICE_PORT, SERVICE_URL, SERVICE_HOST, and the same of its named ports. */
+void berth_unit_set_ports(struct berth_unit_words *env, const struct berth_ports *ports,
+			  const char *service);
 /* Ours, the file's, ours about it; what the user said for this very start follows (expand). */
 BERTH_MUST_USE int berth_unit_build_environment(const struct berth_worker *worker,
 						struct berth_unit_words *env);
-/* The command and the values of -e, with {port} and its like filled in; the latter go into @env. */
-BERTH_MUST_USE int berth_unit_expand(const struct berth_unit *unit, struct berth_unit_words *argv,
-				     struct berth_unit_words *env, struct berth_err *err);
 /*
  * The variables that a process in this copy's view gets beside its own: "K=V", a new
- * NULL-terminated array; berth_unit_free_words().
+ * NULL-terminated array; berth_unit_free_words(). @whole: what the services of its stack are told of
+ * each other, and nothing that is for this one alone (PORT).
  */
-BERTH_MUST_USE int berth_unit_environment(const struct berth_unit *unit, char ***ret_env);
+BERTH_MUST_USE int berth_unit_environment(const struct berth_unit *unit, bool whole,
+					  char ***ret_env);
 
 /*
  * From the next start on: another command, other values of -e (NULL: as before), both consumed; the
@@ -308,6 +352,36 @@ void berth_unit_change_command(struct berth_unit *unit, char **argv, char **extr
 void berth_unit_restore_command(struct berth_unit *unit);
 void berth_unit_forget_old_command(struct berth_unit *unit);
 
+/* expand.c */
+
+/* The command and the values of -e, with {port} and its like filled in; the latter go into @env. */
+BERTH_MUST_USE int berth_unit_expand(const struct berth_unit *unit, struct berth_unit_words *argv,
+				     struct berth_unit_words *env, struct berth_err *err);
+/* The same for @words. CONFIG: a name that nobody knows, where that matters. */
+BERTH_MUST_USE int berth_unit_expand_words(const struct berth_unit *unit, const char *const *words,
+					   struct berth_unit_words *ret_words,
+					   struct berth_err *err);
+/* "PREFIXport", "PREFIXurl.ws" ...: what templates call its ports. */
+void berth_unit_each_var(const struct berth_unit *unit, const char *prefix,
+			 void (*add)(const char *name, const char *value, void *arg), void *arg);
+
+/* beside.c - commands that are run beside a worker, and are none of it */
+
+/* What berth_unit_prepare_aside() fills. */
+struct berth_unit_aside {
+	struct berth_unit_words argv, env;
+	struct berth_aside_spec spec; /* borrows from them */
+};
+/*
+ * @words with {port} and its like filled in, in the environment and the folder of @worker. 0, or
+ * -errno with @err; berth_unit_free_aside() in either case.
+ */
+BERTH_MUST_USE int berth_unit_prepare_aside(const struct berth_worker *worker,
+					    const char *const *words,
+					    struct berth_unit_aside *ret_aside,
+					    struct berth_err *err);
+void berth_unit_free_aside(struct berth_unit_aside *aside);
+
 /* spawn.c */
 
 /*
@@ -316,6 +390,13 @@ void berth_unit_forget_old_command(struct berth_unit *unit);
  */
 BERTH_MUST_USE int berth_unit_spawn(struct berth_worker *worker, int *ret_exit,
 				    struct berth_err *err);
+/*
+ * Read @fd, an output of a worker or of what is run for it: into the log, and to where the user
+ * reads. Consumed, also on failure. @number of the worker, 0: none.
+ */
+BERTH_MUST_USE int berth_unit_add_stream(struct berth_unit *unit, unsigned int number,
+					 bool is_stderr, int fd,
+					 struct berth_log_stream **ret_stream);
 /* Is there such a program at all? Asked before anything is ended for it. */
 BERTH_MUST_USE int berth_unit_check_command(const struct berth_unit *unit, struct berth_err *err);
 
@@ -401,6 +482,8 @@ void berth_unit_look_at_drains(struct berth_unit *unit);
 
 /* checks.c - readiness and liveness */
 
+/* Is it asked again and again how it is? */
+bool berth_unit_is_probed(const struct berth_unit *unit);
 void berth_unit_begin_checks(struct berth_worker *worker);
 /* It is ready for the first time in this life. */
 void berth_unit_start_liveness(struct berth_worker *worker);
@@ -416,6 +499,9 @@ BERTH_MUST_USE int berth_unit_compile_pattern(struct berth_unit *unit);
 void berth_unit_free_pattern(struct berth_unit *unit);
 
 /* announce.c - what the user reads */
+/* Of no unit alone. */
+void berth_announce_stack(struct berth_supervisor *supervisor, const char *fmt, ...)
+	BERTH_PRINTF(2, 3);
 /* To whoever reads our stderr; of a background service, into its log. */
 void berth_unit_say(struct berth_unit *unit, const char *fmt, ...) BERTH_PRINTF(2, 3);
 /* With --verbose. */

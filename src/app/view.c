@@ -66,9 +66,11 @@ static const char **environment(const json_t *env)
  * The environment is known only after asking, and the descriptor to hand over only after the start:
  * so it is asked twice.
  */
-static int ask_environment(const char *socket, json_t **ret_answer, struct berth_err *err)
+static int ask_environment(const char *socket, bool whole, json_t **ret_answer,
+			   struct berth_err *err)
 {
-	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "environment");
+	BERTH_AUTO_JSON json_t *request =
+		json_pack("{s:s,s:b}", "do", "environment", "whole", whole);
 	BERTH_AUTO_FD int fd = berth_control_connect(socket);
 
 	if (fd < 0)
@@ -181,8 +183,8 @@ static int start(struct view *view, const char *const *argv, const json_t *env,
 								   : strerror(-r));
 }
 
-int berth_view_run(const json_t *record, const char *const *argv, const sigset_t *signal_mask,
-		   struct berth_err *err)
+int berth_view_run(const json_t *record, bool whole, const char *const *argv,
+		   const sigset_t *signal_mask, struct berth_err *err)
 {
 	const char *socket = json_string_value(berth_registry_private(record, "socket"));
 	struct view view = { .child = { .pidfd = -1, .notify_fd = -1 },
@@ -190,7 +192,7 @@ int berth_view_run(const json_t *record, const char *const *argv, const sigset_t
 			     .control_fd = -1 };
 	BERTH_AUTO_JSON json_t *answer = NULL;
 	struct berth_child_end end;
-	int r = ask_environment(socket ? socket : "", &answer, err);
+	int r = ask_environment(socket ? socket : "", whole, &answer, err);
 
 	if (r < 0)
 		return r;

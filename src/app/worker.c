@@ -27,6 +27,8 @@
 
 enum {
 	ALSO_ENDED_MAX = 256,
+	CHECKS = 2,
+	ASIDES = CHECKS + 1,
 };
 
 /* SIGKILL is answered within microseconds, or there is a reason that should be told. */
@@ -47,6 +49,20 @@ static pid_t keeper_of(const struct berth_worker *worker)
 	return worker->keeper_gone ? 0 : worker->child.keeper.pid;
 }
 
+/* What runs beside a worker: its checks and its stop command. */
+static size_t list_asides(const struct berth_worker *worker, pid_t *pids)
+{
+	size_t count = 0;
+
+	pids[count] = berth_aside_keeper(worker->ending.command);
+	count += pids[count] != 0;
+	for (size_t i = 0; worker->checks && i < CHECKS; i++) {
+		pids[count] = berth_prober_keeper(&worker->checks[i].prober);
+		count += pids[count] != 0;
+	}
+	return count;
+}
+
 /*
  * What hangs below us and is none of @worker's tree, which is bare; zero-terminated. The tree of a
  * keeper that somebody has killed hangs there too.
@@ -55,9 +71,9 @@ static pid_t *list_others(const struct berth_worker *worker)
 {
 	const struct berth_supervisor *supervisor = worker->unit->supervisor;
 	size_t count = 0;
-	pid_t *pids =
-		calloc(BERTH_ARRAY_SIZE(supervisor->outside) + 2 * count_workers(supervisor) + 1,
-		       sizeof(*pids));
+	pid_t *pids = calloc(BERTH_ARRAY_SIZE(supervisor->outside) +
+				     (2 + ASIDES) * count_workers(supervisor) + 1,
+			     sizeof(*pids));
 
 	for (size_t i = 0; pids && i < BERTH_ARRAY_SIZE(supervisor->outside); i++)
 		if (supervisor->outside[i].pid)
@@ -66,6 +82,7 @@ static pid_t *list_others(const struct berth_worker *worker)
 		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
 			const struct berth_worker *other = supervisor->units[i]->workers[j];
 
+			count += list_asides(other, pids + count);
 			if (other == worker)
 				continue;
 			if (keeper_of(other))
@@ -237,7 +254,7 @@ static void begin_watch(struct berth_worker *worker)
 		berth_unit_verbose(worker->unit, "cannot watch the keeper of process %d",
 				   worker->child.pid);
 	if (fd < 0) {
-		if (worker->unit->scope == BERTH_STEER_OFF)
+		if (worker->unit->scope == BERTH_STEER_OFF && !worker->unit->job->outside)
 			berth_unit_poll_ports(worker->unit);
 		return; /* else it was killed before it had its filter */
 	}
@@ -286,10 +303,12 @@ static void spawn(struct berth_worker *worker)
 	worker->has_end = false;
 	worker->killed_ns = 0;
 	worker->stuck = 0;
+	berth_unit_reset_ending(worker);
 	if (!unit->started_ms || berth_unit_is_single(unit))
 		unit->started_ms = worker->started_ms;
 	/* Before there is anything to find, the record is there to find it by. */
 	berth_unit_save(unit);
+	berth_unit_tell_stop_order(unit, true);
 	if (berth_unit_spawn(worker, &exit_code, &err) < 0) {
 		worker->spawn_exit = exit_code;
 		berth_unit_note_fault(worker, exit_code, &err);
@@ -342,20 +361,28 @@ static void finish(struct berth_worker *worker)
 	berth_cgroup_remove(&worker->cgroup);
 }
 
+void berth_unit_send_signals(struct berth_worker *worker, unsigned int actions)
+{
+	int signo = worker->unit->job->stop_signal;
+
+	if (actions & BERTH_SERVICE_DO_SIGNAL_MAIN)
+		berth_unit_signal_main(worker, signo);
+	if (actions & BERTH_SERVICE_DO_SIGNAL_TREE)
+		signal_tree(worker, signo);
+	if (actions & BERTH_SERVICE_DO_KILL_TREE)
+		signal_tree(worker, SIGKILL);
+}
+
 static void act(struct berth_worker *worker, unsigned int actions)
 {
 	struct berth_unit *unit = worker->unit;
 
+	actions &= ~berth_unit_hold_signals(worker, actions);
 	if (actions & BERTH_SERVICE_DO_DROP)
 		berth_unit_drop_sockets(unit, worker);
 	if (actions & BERTH_SERVICE_DO_KEEP)
 		keep(worker);
-	if (actions & BERTH_SERVICE_DO_SIGNAL_MAIN)
-		berth_unit_signal_main(worker, unit->job->stop_signal);
-	if (actions & BERTH_SERVICE_DO_SIGNAL_TREE)
-		signal_tree(worker, unit->job->stop_signal);
-	if (actions & BERTH_SERVICE_DO_KILL_TREE)
-		signal_tree(worker, SIGKILL);
+	berth_unit_send_signals(worker, actions);
 	if (actions & BERTH_SERVICE_DO_TELL_READY)
 		tell_ready(worker);
 	if (actions & BERTH_SERVICE_DO_TELL_SILENT)
@@ -428,8 +455,10 @@ void berth_unit_step_worker(struct berth_worker *worker, enum berth_service_even
 	actions = berth_service_step(&worker->service, event, &facts, berth_time_mono_ns());
 	if (worker->service.timed_out && worker->cause == BERTH_END_BY_ITSELF)
 		worker->cause = BERTH_END_BY_TIMEOUT;
-	if (worker->service.state == BERTH_SERVICE_STOPPING && before != BERTH_SERVICE_STOPPING)
+	if (worker->service.state == BERTH_SERVICE_STOPPING && before != BERTH_SERVICE_STOPPING) {
 		berth_unit_end_checks(worker);
+		berth_unit_begin_ending(worker);
+	}
 	act(worker, actions);
 	if (worker->service.state == before)
 		return;
@@ -503,6 +532,6 @@ void berth_unit_look_for_end(struct berth_worker *worker)
 	if (!is_alive(&worker->service) || !worker->service.main_gone || !is_tree_gone(worker))
 		return;
 	berth_supervisor_reap(worker->unit->supervisor);
-	if (is_alive(&worker->service))
+	if (is_alive(&worker->service) && !berth_unit_is_ending(worker))
 		berth_unit_step_worker(worker, BERTH_SERVICE_ON_TREE_GONE);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/opt.h"
 #include "cli/out.h"
+#include "stack/settings.h"
 
 enum {
 	BERTH_CLI_WAIT_MAX_MS =
@@ -16,6 +17,7 @@ struct berth_cli {
 	struct berth_common common; /* -C is done: the working folder is the one the user means */
 	struct berth_opt_list operands; /* with command_rest: the foreign argv */
 	struct berth_out out;
+	struct berth_settings settings; /* of the user; defaults while they are broken */
 	/* Set by run(): the exit code of its failure, in place of the error's own; 0: that one. */
 	int error_exit;
 };

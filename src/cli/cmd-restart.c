@@ -10,6 +10,7 @@
 #include "cli/ended.h"
 #include "cli/run.h"
 #include "cli/services.h"
+#include "cli/stack.h"
 
 struct restart_args {
 	bool rolling;
@@ -27,11 +28,15 @@ static const struct berth_opt restart_opts[] = {
 	{ 0 },
 };
 
-/* Words as they are: one that JSON can't hold would be another one at the other end. */
+/*
+ * Words as they are, behind those that are there: one that JSON can't hold would be another one at the
+ * other end.
+ */
 static int add_words(json_t *request, const char *name, const char *const *words, size_t count,
 		     struct berth_err *err)
 {
-	json_t *array = json_array();
+	json_t *present = json_object_get(request, name);
+	json_t *array = present ? json_incref(present) : json_array();
 	char shown[64];
 
 	for (size_t i = 0; i < count; i++) {
@@ -47,16 +52,51 @@ static int add_words(json_t *request, const char *name, const char *const *words
 	return 0;
 }
 
-static int make_request(const struct restart_args *args, const struct berth_opt_list *operands,
-			json_t **ret_request, struct berth_err *err)
+/* The command and variables that the manifest has now, for a service of a stack. */
+static int add_manifest(struct berth_cli *cli, const json_t *service, const char *file,
+			bool command, json_t *request, struct berth_err *err)
+{
+	const char *name = berth_json_string(service, "service", "");
+	BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
+	const struct berth_stack_spec spec = {
+		.cwd = berth_json_string(service, "root", "/"),
+		.file = file,
+		.copy = berth_json_string(service, "copy", NULL),
+		.services = &name,
+		.service_count = 1,
+	};
+	const struct berth_job *job;
+	size_t words = 0, pairs = 0;
+	int r = berth_stack_open(cli, &spec, &stack, err);
+
+	if (r < 0)
+		return r;
+	job = stack->services[berth_manifest_find(&stack->manifest, name)].job;
+	while (job->argv[words])
+		words++;
+	while (job->extra_env[pairs])
+		pairs++;
+	if (command)
+		r = add_words(request, "argv", job->argv, words, err);
+	return r == 0 ? add_words(request, "env", job->extra_env, pairs, err) : r;
+}
+
+/* What is asked of the supervisor of @service. */
+static int make_request(struct berth_cli *cli, const struct restart_args *args,
+			const json_t *service, json_t **ret_request, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *request =
 		json_pack("{s:s,s:b}", "do", "restart", "rolling", args->rolling);
+	const struct berth_opt_list *operands = &cli->operands;
+	const char *file = berth_json_string(service, "stack", NULL);
 	size_t words = operands->count - operands->before_dashes;
-	int r = berth_run_check_env(&args->env, err);
+	int r = 0;
 
 	if (!request)
 		return berth_err_errno(err, -ENOMEM, "cannot ask for a restart");
+	/* Where it is gone, what was started goes on as it was. */
+	if (file && access(file, F_OK) == 0)
+		r = add_manifest(cli, service, file, !words, request, err);
 	if (r == 0 && words)
 		r = add_words(request, "argv", operands->items + operands->before_dashes, words,
 			      err);
@@ -87,14 +127,18 @@ static void say_restarted(struct berth_cli *cli, const json_t *service, const ch
 		berth_out_say(&cli->out, "%s", berth_str_text(&text));
 }
 
-static int restart_one(struct berth_cli *cli, json_t *record, const json_t *request,
-		       const struct restart_args *args, json_t *documents, struct berth_err *err)
+static int restart_one(struct berth_cli *cli, json_t *record, const struct restart_args *args,
+		       json_t *documents, struct berth_err *err)
 {
 	const char *label = berth_json_string(berth_registry_service(record), "label", "?");
+	BERTH_AUTO_JSON json_t *request = NULL;
 	BERTH_AUTO_JSON json_t *answer = NULL;
 	json_t *service;
-	int r = berth_find_ask(record, request, (int)args->wait_ms, &answer, err);
+	int r = make_request(cli, args, berth_registry_service(record), &request, err);
 
+	if (r < 0)
+		return r;
+	r = berth_find_ask(record, request, (int)args->wait_ms, &answer, err);
 	if (r == -ETIMEDOUT)
 		return berth_err_set(err, r, BERTH_ERR_TIMEOUT,
 				     "'%s' is not ready again yet; it goes on", label);
@@ -147,14 +191,13 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 	const struct restart_args *args = arguments;
 	BERTH_AUTO_JSON json_t *documents = json_array();
 	BERTH_AUTO_JSON json_t *document = NULL;
-	BERTH_AUTO_JSON json_t *request = NULL;
 	BERTH_AUTO_JSON json_t *found = NULL;
 	struct berth_services services;
 	json_t *record;
 	size_t i;
 	int r;
 
-	r = make_request(args, &cli->operands, &request, err);
+	r = berth_run_check_env(&args->env, err);
 	if (r < 0)
 		return r;
 	r = berth_services_load(&services, err);
@@ -163,7 +206,7 @@ static int run_restart(struct berth_cli *cli, void *arguments, struct berth_err 
 	r = find_meant(&services, &cli->operands, &found, err);
 	json_array_foreach (found, i, record)
 		if (r == 0)
-			r = restart_one(cli, record, request, args, documents, err);
+			r = restart_one(cli, record, args, documents, err);
 	berth_services_deinit(&services);
 	if (r == 0 && cli->out.json) {
 		document = json_pack("{s:i,s:O}", "version", 1, "services", documents);
@@ -178,7 +221,8 @@ const struct berth_cmd berth_cmd_restart = {
 	.summary = "end services and start them again, on the same ports",
 	.details =
 		"The same command, variables and ports, or those that are given here; clients that connect in between wait and are "
-		"served by the new one. Returns when it is ready again.\n"
+		"served by the new one. Returns when it is ready again. A service of a stack gets the command and the variables that "
+		"its manifest has now.\n"
 		"\n"
 		"With --rolling a new one is started beside each old one, which goes on until the new one is ready, and for good if "
 		"that does not get ready.",

@@ -15,10 +15,11 @@ static const char *const restart_words[] = {
 #undef X
 		NULL,
 };
-/* What to complete; "http PATH" and "log PATTERN" are written with ':' where a blank is awkward. */
-static const char *const ready_words[] = { "listen", "tcp", "http:/", "log:", "notify", NULL };
+/* What to complete; "http PATH" and its like are written with ':' where a blank is awkward. */
+static const char *const ready_words[] = { "listen", "tcp",   "http:/", "log:",
+					   "notify", "exec:", NULL };
 static const char *const signal_words[] = { "TERM", "INT", "QUIT", "HUP", "USR1", "USR2", NULL };
-static const char *const live_words[] = { "tcp", "http:/", NULL };
+static const char *const live_words[] = { "tcp", "http:/", "exec:", NULL };
 
 static const struct berth_opt run_opts[] = {
 	{ 'p', "port", "PORT", BERTH_AT(LIST, struct berth_run_args, ports),
@@ -68,10 +69,13 @@ static const struct berth_opt run_opts[] = {
 	{ 0, "ttl", "TIME", BERTH_AT(DURATION, struct berth_run_args, ttl_ms),
 	  "end after TIME (90, 30m, 2h)", .min = 1 },
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct berth_run_args, grace_ms),
-	  "from the stop signal to SIGKILL", .preset = "10s" },
+	  "from the stop signal to SIGKILL", .preset = "10s",
+	  .given_at = offsetof(struct berth_run_args, grace_given) },
 	{ 0, "stop-signal", "SIGNAL", BERTH_AT(SIGNAL, struct berth_run_args, stop_signal),
 	  "what asks it to end", .preset = "TERM", .complete = BERTH_COMPLETE_WORDS,
 	  .words = signal_words },
+	{ 0, "stop-command", "COMMAND", BERTH_AT(STRING, struct berth_run_args, stop_command),
+	  "what the shell runs when it ends, whatever ended it: \"docker rm -f {id}\"" },
 
 	{ 0, "restart", "WHEN", BERTH_AT(CHOICE, struct berth_run_args, restart),
 	  "start it again when it has ended by itself: never, after a failure, after any end",
@@ -89,12 +93,12 @@ static const struct berth_opt run_opts[] = {
 	  "let clients wait so long for the next life; 0: they are refused", .preset = "30s" },
 
 	{ 0, "ready", "HOW", BERTH_AT(STRING, struct berth_run_args, ready),
-	  "what makes it ready: listen, tcp, \"http PATH\", \"log PATTERN\" or notify; default listen",
+	  "what makes it ready: listen, tcp, \"http PATH\", \"log PATTERN\", notify or \"exec COMMAND\"; default listen",
 	  .group = "Ready and alive", .complete = BERTH_COMPLETE_WORDS, .words = ready_words },
 	{ 0, "start-timeout", "TIME", BERTH_AT(DURATION, struct berth_run_args, start_timeout_ms),
 	  "not ready after TIME: it has failed", .min = 1 },
 	{ 0, "live", "HOW", BERTH_AT(STRING, struct berth_run_args, live),
-	  "what shows that it lives, tcp or \"http PATH\"; it has failed when that does",
+	  "what shows that it lives, tcp, \"http PATH\" or \"exec COMMAND\"; it has failed when that does",
 	  .complete = BERTH_COMPLETE_WORDS, .words = live_words },
 	{ 0, "probe-initial-delay", "TIME",
 	  BERTH_AT(DURATION, struct berth_run_args, probe_initial_delay_ms),
@@ -124,6 +128,8 @@ static const struct berth_opt run_opts[] = {
 	  .group = "Steering", .preset = "all", .words = steer_words, .base = BERTH_STEER_ALL },
 	{ 0, "loopback", NULL, BERTH_AT(FLAG, struct berth_run_args, loopback),
 	  "listen on this machine only, whatever it asks for" },
+	{ 0, "outside", NULL, BERTH_AT(FLAG, struct berth_run_args, outside),
+	  "its port is bound by a process that is not ours: Docker's; ready when somebody answers there" },
 	{ 0, "pass-socket", NULL, BERTH_AT(FLAG, struct berth_run_args, pass_socket),
 	  "hand over the listening socket (LISTEN_FDS), for programs that take one" },
 
@@ -197,5 +203,6 @@ const struct berth_cmd berth_cmd_run = {
 	.command_rest = true,
 	.group = BERTH_CMD_START,
 	.complete = BERTH_COMPLETE_FOREIGN,
+	.starts = true,
 	.run = run_run,
 };

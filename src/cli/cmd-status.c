@@ -32,7 +32,7 @@ static void line(struct berth_cli *cli, const char *name, const char *fmt, ...)
 	berth_out_result(&cli->out, "  %-11s %s\n", name, text);
 }
 
-static void print_port(struct berth_cli *cli, const json_t *port)
+static void print_port(struct berth_cli *cli, const json_t *port, bool outside)
 {
 	const char *url = berth_json_string(port, "url", NULL);
 	const json_t *holder = json_object_get(port, "holder");
@@ -59,6 +59,8 @@ static void print_port(struct berth_cli *cli, const json_t *port)
 	}
 	json_array_foreach (json_object_get(port, "addresses"), i, address)
 		berth_str_addf(&text, "%s%s", i ? ", " : "  on ", json_string_value(address));
+	if (outside)
+		berth_str_add(&text, "  outside, bound by a process that is not ours");
 	if (!berth_json_bool(port, "listening", false))
 		berth_str_add(&text, "  not listening");
 	if (berth_str_text(&text))
@@ -205,6 +207,25 @@ static void print_life(struct berth_cli *cli, const json_t *service, int64_t now
 		line(cli, "socket", "not kept over a restart: %s", why);
 }
 
+/* What other numbers mean for a service of a stack: "9000 -> 9001 (backend)". */
+static void print_sees(struct berth_cli *cli, const json_t *service)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+	const char *waits_for = berth_json_string(service, "waits_for", NULL);
+	const json_t *moved;
+	size_t i;
+
+	if (waits_for)
+		line(cli, "waits for", "%s", waits_for);
+	json_array_foreach (json_object_get(service, "sees"), i, moved)
+		berth_str_addf(&text, "%s%lld -> %lld (%s)", i ? ", " : "",
+			       (long long)berth_json_int(moved, "asked", 0),
+			       (long long)berth_json_int(moved, "port", 0),
+			       berth_json_string(moved, "service", ""));
+	if (text.len && berth_str_text(&text))
+		line(cli, "sees", "%s", berth_str_text(&text));
+}
+
 static void print_command(struct berth_cli *cli, const json_t *service, int64_t now)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str command = { 0 };
@@ -223,7 +244,8 @@ static void print_service(struct berth_cli *cli, const json_t *service)
 
 	print_head(cli, service, now);
 	json_array_foreach (json_object_get(service, "ports"), i, port)
-		print_port(cli, port);
+		print_port(cli, port, berth_json_bool(service, "outside", false));
+	print_sees(cli, service);
 	print_workers(cli, service, now);
 	print_life(cli, service, now);
 	print_command(cli, service, now);

@@ -37,14 +37,12 @@ static const struct {
 	const char *does;
 } substitutes[] = {
 	{ "start", &berth_cmd_run, " -d COMMAND", "starts a service in the background" },
-	{ "up", &berth_cmd_run, " -d COMMAND", "starts one service in the background" },
 	{ "serve", &berth_cmd_run, " COMMAND", "starts a service" },
 	{ "dev", &berth_cmd_run, " npm run dev", "starts a script of package.json" },
 	{ "take", &berth_cmd_run, " COMMAND", "holds a port while COMMAND lives" },
 	{ "find", &berth_cmd_scan, " --count 1", "prints a free port" },
 	{ "kill", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
 	{ "end", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
-	{ "down", &berth_cmd_stop, " SERVICE", "ends a service and all it started" },
 	{ "rm", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },
 	{ "remove", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },
 	{ "delete", &berth_cmd_stop, " SERVICE", "ends a service; nothing of it stays" },

@@ -8,21 +8,29 @@
 /* clang-format off */
 #define BERTH_COMMANDS(X) \
 	X(run)            \
+	X(up)             \
 	X(exec)           \
+	X(init)           \
 	X(ls)             \
 	X(status)         \
 	X(who)            \
 	X(scan)           \
+	X(plan)           \
+	X(config)         \
 	X(port)           \
 	X(url)            \
+	X(env)            \
 	X(open)           \
 	X(logs)           \
 	X(history)        \
 	X(wait)           \
+	X(down)           \
 	X(stop)           \
 	X(free)           \
 	X(restart)        \
 	X(scale)          \
+	X(pin)            \
+	X(unpin)          \
 	X(doctor)         \
 	X(completion)     \
 	X(version)        \

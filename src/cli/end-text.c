@@ -24,6 +24,7 @@ static const struct {
 	{ "liveness", "as its probe failed" },
 	{ "restart", "by berth restart" },
 	{ "scale", "by berth scale" },
+	{ "stack", "with its stack" },
 };
 
 const char *berth_end_text(const json_t *end, int64_t now_ms, char *buf, size_t size)

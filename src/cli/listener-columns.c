@@ -74,6 +74,17 @@ static void format_where(const json_t *row, const json_t *value, int64_t now_ms,
 	berth_holder_columns_add_where(row, text);
 }
 
+/* Of one process it is the very same value: then its folder is the same, too. */
+static bool is_same_process(const json_t *row, const json_t *above)
+{
+	static const char *const members[] = { "command", "unit", "container" };
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(members); i++)
+		if (json_object_get(row, members[i]) != json_object_get(above, members[i]))
+			return false;
+	return json_object_get(row, "command");
+}
+
 const char berth_listener_columns_with_protocol[] =
 	"port,protocol,address,pid,user,service,state,command,where";
 
@@ -90,10 +101,10 @@ const struct berth_column berth_listener_columns[] = {
 	{ "state", "STATE", BERTH_COLUMN_STRING, "state", "and health of that service",
 	  .format = format_state, .tone = berth_column_state_tone },
 	{ "command", "COMMAND", BERTH_COLUMN_STRING, NULL, "of the process", .flexible = true,
-	  .format = format_command },
+	  .format = format_command, .is_same = is_same_process },
 	{ "where", "WHERE", BERTH_COLUMN_STRING, NULL,
 	  "its container, else its unit, its project, its working folder", .flexible = true,
-	  .format = format_where },
+	  .format = format_where, .is_same = is_same_process },
 	{ "protocol", "PROTO", BERTH_COLUMN_STRING, "protocol", "tcp, udp", .extra = true },
 	{ "process", "PROCESS", BERTH_COLUMN_STRING, "process", "its name", .extra = true },
 	{ "since", "SINCE", BERTH_COLUMN_STRING, "started_at",

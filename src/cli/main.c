@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/preferences.h"
 
 struct top_args {
 	bool version;
@@ -47,6 +48,7 @@ static void begin_output(struct berth_cli *cli)
 		.quiet = cli->common.quiet,
 		.verbose = cli->common.verbose,
 		.no_color = cli->common.no_color,
+		.colour = cli->settings.colour,
 	};
 
 	berth_out_init(&cli->out, stdout, stderr, &options);
@@ -70,7 +72,8 @@ static int run_command(struct berth_cli *cli, const struct berth_cmd *cmd, const
 		       struct berth_err *err)
 {
 	BERTH_AUTO_FREE void *args = calloc(1, cmd->args_size ? cmd->args_size : 1);
-	int r;
+	struct berth_preferences_fault fault = { 0 };
+	int r, preferences = 0;
 
 	if (!args)
 		return berth_err_errno(err, -ENOMEM, "cannot start 'berth %s'", cmd->name);
@@ -82,9 +85,16 @@ static int run_command(struct berth_cli *cli, const struct berth_cmd *cmd, const
 	if (!cmd->command_rest)
 		(void)setlocale(LC_CTYPE, "");
 	r = berth_opt_parse(cmd, words, &cli->common, args, &cli->operands, err);
+	if (r == 0 && !cmd->hidden)
+		preferences = berth_preferences_load(cli, &fault);
 	begin_output(cli);
-	if (r < 0)
+	if (r == 0 && preferences < 0 && !cli->common.help)
+		r = berth_preferences_refuse(cli, &fault, err);
+	berth_preferences_fault_deinit(&fault);
+	if (r < 0) {
+		berth_opt_deinit(cmd, args, &cli->operands);
 		return r;
+	}
 	if (cli->common.help)
 		r = berth_help_print(&cli->out, berth_commands, cmd, err);
 	else
@@ -167,5 +177,6 @@ int main(int argc, char *argv[])
 	}
 	r = berth_out_finish(&cli.out, r);
 	berth_out_deinit(&cli.out);
+	berth_settings_deinit(&cli.settings);
 	return r;
 }

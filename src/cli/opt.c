@@ -390,6 +390,8 @@ static int store(struct parser *p, const struct value *value, bool common)
 
 	if (!given.text)
 		given.text = given.opt->bare;
+	if (given.opt->given_at)
+		*(bool *)(base + given.opt->given_at) = true;
 	return parsers[given.opt->kind](&given, base + given.opt->offset, p->err);
 }
 
@@ -511,6 +513,8 @@ static void preset(struct parser *p)
 			assert(r == 0); /* the table itself is wrong */
 			(void)r;
 		}
+		if (o->given_at)
+			p->args[o->given_at] = false;
 	}
 }
 

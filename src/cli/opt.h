@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "cli/value.h"
+#include "base/value.h"
 #include "port/range.h"
 
 #include <stdbool.h>
@@ -75,6 +75,8 @@ struct berth_opt {
 	unsigned int base; /* CHOICE: number of words[0] */
 	int64_t min, max; /* U16, DURATION, SIZE; LIMIT: max only; max 0: no bound */
 	int64_t unit; /* DURATION: ms; 0: a second */
+	/* Where a bool tells that the preset was not what was taken; 0: nowhere. */
+	size_t given_at;
 	enum berth_opt_complete complete; /* CHOICE completes its words by itself */
 };
 
@@ -137,6 +139,7 @@ struct berth_cmd {
 	enum berth_cmd_group group;
 	enum berth_opt_complete complete; /* of the operands */
 	const char *const *words; /* with BERTH_COMPLETE_WORDS */
+	bool starts; /* it starts services: not with settings (config.yaml) that are broken */
 	/*
 	 * @args is the args struct, filled; the operands are in @cli. Returns the exit code (0 ..),
 	 * or -errno with @err set: main prints that and exits with its code.

@@ -46,8 +46,11 @@ static bool wants_color(bool terminal, const struct berth_out_options *options)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return terminal && !options->no_color && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0;
+	if (options->no_color || options->colour == BERTH_SETTINGS_COLOUR_NEVER)
+		return false;
+	if (options->colour == BERTH_SETTINGS_COLOUR_ALWAYS)
+		return true;
+	return terminal && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 void berth_out_init(struct berth_out *out, FILE *results, FILE *messages,

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "stack/settings.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,6 +43,8 @@ struct berth_out_options {
 	bool quiet;
 	unsigned int verbose;
 	bool no_color;
+	enum berth_settings_colour colour; /* of the user's settings: before NO_COLOR, which is
+					      one for all programs */
 };
 
 /*

@@ -8,24 +8,19 @@
 #include <string.h>
 
 #include "app/inner.h"
+#include "app/ports-file.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/ask.h"
+#include "cli/owner.h"
 #include "os/statefile.h"
+#include "service/defaults.h"
 #include "service/name.h"
 #include "stack/template.h"
 
 enum {
-	STABLE_MS =
-		10 *
-		1000, /* a life so long, and restarts begin anew: no delay, then the first one */
-	NOTICE_MS = 30 * 1000, /* not ready yet: that is said */
-	DAEMON_MS =
-		5 * 1000, /* what a program that puts itself in the background may take to listen */
-	LOG_SIZE = 10 * 1024 * 1024,
-	LOG_FILES = 5,
-	LOG_AGE_MS = 7 * 24 * 3600 * 1000,
+	STOP_COMMAND_MAX = 32 * 1024,
 };
 
 static const int64_t ms_ns = 1000 * 1000;
@@ -127,6 +122,30 @@ static int check_life(const struct berth_run_args *args, struct berth_err *err)
 	return 0;
 }
 
+/* What is not ours to bind can't be answered for, shared or narrowed. */
+static int check_outside(const struct berth_run_args *args, struct berth_err *err)
+{
+	static const char others[] = "its port is bound by a process that is not ours";
+
+	if (args->stop_command && strlen(args->stop_command) > STOP_COMMAND_MAX)
+		return usage(err, "--stop-command is too long", "put it into a script");
+	if (args->stop_command && args->workers > 1)
+		return usage(err, "--stop-command goes not with --workers",
+			     "it would end all of them; --instances have one each");
+	if (!args->outside)
+		return 0;
+	if (args->workers > 1)
+		return usage(err, "--outside goes not with --workers", others);
+	if (args->pass_socket)
+		return usage(err, "--outside goes not with --pass-socket", others);
+	if (args->loopback)
+		return usage(err, "--outside goes not with --loopback",
+			     "docker run -p 127.0.0.1:{port}:80");
+	if (args->maps.count)
+		return usage(err, "--outside goes not with --map", others);
+	return 0;
+}
+
 static int parse_maps(const struct berth_run_args *args, struct berth_job *job,
 		      struct berth_err *err)
 {
@@ -170,28 +189,6 @@ static int parse_ports(const struct berth_run_args *args, struct berth_job *job,
 	job->wish.any = args->any;
 	job->wish.strict = args->strict;
 	return parse_maps(args, job, err);
-}
-
-/* --owner, else BERTH_OWNER: a process that lives now, known by its start time from here on. */
-static int parse_owner(const struct berth_run_args *args, struct berth_job *job,
-		       struct berth_err *err)
-{
-	const char *text = args->owner ? args->owner : getenv("BERTH_OWNER");
-	struct berth_proc_stat stat;
-	uint64_t pid;
-
-	if (!text || !*text)
-		return 0;
-	if (strcmp(text, "parent") == 0)
-		pid = (uint64_t)getppid();
-	else if (berth_parse_u64(text, INT_MAX, &pid) < 0 || pid == 0)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-				     "--owner: '%s' is neither a pid nor \"parent\"", text);
-	if (berth_procfs_stat((pid_t)pid, &stat) < 0)
-		return berth_err_set(err, -ESRCH, BERTH_ERR_USAGE,
-				     "--owner: there is no process %s", text);
-	job->owner = stat.id;
-	return 0;
 }
 
 static int absolute(const char *cwd, const char *path, const char **ret_path, struct berth_err *err)
@@ -288,13 +285,13 @@ static struct berth_service_policy policy_of(const struct berth_run_args *args)
 		.restart = (enum berth_service_restart)args->restart,
 		.backoff_ns = args->backoff_ms * ms_ns,
 		.backoff_max_ns = args->backoff_max_ms * ms_ns,
-		.stable_ns = STABLE_MS * ms_ns,
+		.stable_ns = BERTH_DEFAULT_STABLE_MS * ms_ns,
 		.limit = args->restart_limit.count,
 		.limit_ns = args->restart_limit.ms * ms_ns,
 		.start_timeout_ns = args->start_timeout_ms * ms_ns,
 		.grace_ns = args->grace_ms * ms_ns,
-		.notice_ns = NOTICE_MS * ms_ns,
-		.daemon_ns = DAEMON_MS * ms_ns,
+		.notice_ns = BERTH_DEFAULT_NOTICE_MS * ms_ns,
+		.daemon_ns = BERTH_DEFAULT_DAEMON_MS * ms_ns,
 	};
 }
 
@@ -306,7 +303,9 @@ static struct berth_job job_of(const struct berth_run_args *args, const struct b
 		.extra_env = args->env.items,
 		.extra_env_count = args->env.count,
 		.skip = args->skip,
-		.scope = (enum berth_steer_scope)args->steer,
+		.settings = &cli->settings,
+		.scope = args->outside ? BERTH_STEER_OFF : (enum berth_steer_scope)args->steer,
+		.outside = args->outside,
 		.loopback = args->loopback,
 		.pass_socket = args->pass_socket,
 		.workers = args->workers,
@@ -319,11 +318,12 @@ static struct berth_job job_of(const struct berth_run_args *args, const struct b
 			   .timeout_ms = args->probe_timeout_ms,
 			   .success_threshold = args->probe_success_threshold,
 			   .failure_threshold = args->probe_failure_threshold },
-		.log = { .size = args->log_size ? args->log_size : LOG_SIZE,
-			 .files = args->log_files ? args->log_files : LOG_FILES,
-			 .age_ms = args->log_age_ms ? args->log_age_ms : LOG_AGE_MS },
+		.log = { .size = args->log_size ? args->log_size : BERTH_DEFAULT_LOG_SIZE,
+			 .files = args->log_files ? args->log_files : BERTH_DEFAULT_LOG_FILES,
+			 .age_ms = args->log_age_ms ? args->log_age_ms : BERTH_DEFAULT_LOG_AGE_MS },
 		.tty = args->tty,
 		.detach = args->detach,
+		.apart = args->detach,
 		.fresh = args->fresh || env_says("BERTH_NEW"),
 		.reuse = args->reuse,
 		.force = args->force,
@@ -346,22 +346,38 @@ static int parse_checks(const struct berth_run_args *args, struct berth_job *job
 	if (args->ready)
 		r = berth_check_parse(args->ready, false, &job->ready, err);
 	else if (!job->no_port)
-		job->ready.kind = BERTH_CHECK_LISTEN;
+		job->ready.kind = job->outside ? BERTH_CHECK_TCP : BERTH_CHECK_LISTEN;
 	if (r < 0)
 		return berth_err_wrap(err, r, "--ready");
 	if (args->live)
 		r = berth_check_parse(args->live, true, &job->live, err);
 	if (r < 0)
 		return berth_err_wrap(err, r, "--live");
+	if (job->outside && job->ready.kind == BERTH_CHECK_LISTEN)
+		return usage(err, "--outside: a listen() of a process that is not ours is not seen",
+			     "--ready tcp, which is the default then, or \"http PATH\"");
 	if (!job->no_port)
 		return 0;
-	if (args->live)
-		return usage(err, "--live needs a port, and --port none is none", NULL);
+	if (job->outside)
+		return usage(err, "--outside needs a port, and --port none is none", NULL);
+	if (args->live && job->live.kind != BERTH_CHECK_EXEC)
+		return usage(err, "--live needs a port, and --port none is none",
+			     "--live \"exec COMMAND\" needs none");
 	if (args->ready && job->ready.kind != BERTH_CHECK_LOG &&
-	    job->ready.kind != BERTH_CHECK_NOTIFY)
+	    job->ready.kind != BERTH_CHECK_NOTIFY && job->ready.kind != BERTH_CHECK_EXEC)
 		return usage(err, "--port none: nothing can be asked on a port",
-			     "--ready \"log PATTERN\" and --ready notify need none");
+			     "--ready \"log PATTERN\", \"exec COMMAND\" and notify need none");
 	return 0;
+}
+
+/* What can't be understood is not written over, so it would never be true: better said at once. */
+static int check_ports_file(const char *path, struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_portsfile_deinit) struct berth_portsfile file = { 0 };
+	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+	BERTH_AUTO_FREE char *text = NULL;
+
+	return berth_ports_file_load(path, &faults, &text, &file, err);
 }
 
 static int parse_paths(const struct berth_run_args *args, struct berth_job *job,
@@ -373,7 +389,7 @@ static int parse_paths(const struct berth_run_args *args, struct berth_job *job,
 		r = absolute(job->cwd, args->lock_file, &job->lock_file, err);
 	if (r == 0)
 		r = absolute(job->cwd, args->ports_file, &job->ports_file, err);
-	return r;
+	return r == 0 && job->ports_file ? check_ports_file(job->ports_file, err) : r;
 }
 
 static int check_all(const struct berth_run_args *args, const struct berth_cli *cli,
@@ -385,6 +401,8 @@ static int check_all(const struct berth_run_args *args, const struct berth_cli *
 		r = check_count(args, err);
 	if (r == 0)
 		r = check_life(args, err);
+	if (r == 0)
+		r = check_outside(args, err);
 	return r == 0 ? berth_run_check_env(&args->env, err) : r;
 }
 
@@ -408,7 +426,15 @@ int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 	if (!getcwd(files->cwd, sizeof(files->cwd)))
 		return berth_err_errno(err, -errno, "cannot tell the working folder");
 	*job = job_of(args, cli);
+	if (!args->grace_given && cli->settings.has_grace)
+		job->policy.grace_ns = cli->settings.grace_ms * ms_ns;
 	job->cwd = files->cwd;
+	if (args->stop_command) {
+		files->stop_argv[0] = "/bin/sh";
+		files->stop_argv[1] = "-c";
+		files->stop_argv[2] = args->stop_command;
+		job->stop_argv = files->stop_argv;
+	}
 	job->env_file = &files->env_file;
 	sigprocmask(SIG_SETMASK, NULL, &job->signal_mask);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
@@ -417,7 +443,7 @@ int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 	if (r == 0)
 		r = parse_checks(args, job, err);
 	if (r == 0)
-		r = parse_owner(args, job, err);
+		r = berth_owner_parse(args->owner, &job->owner, err);
 	if (r == 0)
 		r = parse_paths(args, job, err);
 	if (r == 0 && args->env_file)
@@ -426,7 +452,9 @@ int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 		r = load_dotenv(".env", false, &files->dotenv, err);
 	if (r == 0)
 		r = identify(args, job->argv, files->cwd, &job->identity, err);
-	job->tell_port = job->fresh || args->pass_socket || uses_port(cli->operands.items);
+	job->tell_port = job->fresh || job->outside || args->pass_socket ||
+			 uses_port(cli->operands.items) ||
+			 (job->stop_argv && uses_port(job->stop_argv));
 	if (r == 0)
 		r = berth_job_settle(job, &files->dotenv, err);
 	if (r == 0 && job->ask && !has_wish(&job->wish))

@@ -10,10 +10,12 @@
 #include "app/front.h"
 #include "app/start.h"
 #include "app/stop.h"
+#include "app/sweep.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/ended.h"
 #include "cli/services.h"
+#include "cli/started.h"
 
 /* "~/a/shop" of what lies in the home folder. */
 static const char *tilde(const char *path, char *buf, size_t size)
@@ -84,49 +86,6 @@ static bool is_same_command(const struct berth_job *job, const json_t *service)
 	return json_array_size(command) == i;
 }
 
-/* " (it asked for 5173, held by node 812 'shop@main/web')" */
-static void add_moved(struct berth_str *text, const json_t *port)
-{
-	const json_t *holder = json_object_get(port, "holder");
-	const char *process = berth_json_string(holder, "process", NULL);
-	const char *service = berth_json_string(holder, "service", NULL);
-	int64_t asked = berth_json_int(port, "asked", 0);
-
-	if (!asked || asked == berth_json_int(port, "port", 0))
-		return;
-	berth_str_addf(text, " (it asked for %lld", (long long)asked);
-	if (process)
-		berth_str_addf(text, ", held by %s %lld", process,
-			       (long long)berth_json_int(holder, "pid", 0));
-	if (process && service)
-		berth_str_addf(text, " '%s'", service);
-	berth_str_add(text, ")");
-}
-
-static void print_port(struct berth_cli *cli, const json_t *service, const json_t *port,
-		       bool reused, bool one_of_many)
-{
-	const char *url = berth_json_string(port, "url", NULL);
-	const char *name = berth_json_string(port, "name", "");
-	struct berth_str text = { 0 };
-
-	berth_str_add(&text, berth_json_string(service, "service", ""));
-	if (one_of_many && berth_json_int(service, "instance", 1) > 1)
-		berth_str_addf(&text, ".%lld", (long long)berth_json_int(service, "instance", 1));
-	if (strcmp(name, "main") != 0)
-		berth_str_addf(&text, ":%s", name);
-	if (url)
-		berth_str_addf(&text, " is %s", url);
-	else
-		berth_str_addf(&text, " is port %lld", (long long)berth_json_int(port, "port", 0));
-	add_moved(&text, port);
-	if (reused)
-		berth_str_add(&text, ", running already");
-	if (berth_str_text(&text))
-		berth_out_say(&cli->out, "%s", berth_str_text(&text));
-	berth_str_deinit(&text);
-}
-
 /* What the starter was told: a service, or {"services": [...]} of several instances. A new array. */
 static json_t *services_of(json_t *told)
 {
@@ -153,7 +112,8 @@ static void print_started(struct berth_cli *cli, const struct berth_job *job, js
 	}
 	json_array_foreach (services, i, service)
 		json_array_foreach (json_object_get(service, "ports"), j, port)
-			print_port(cli, service, port, reused, json_array_size(services) > 1);
+			berth_started_say(&cli->out, service, port, reused,
+					  json_array_size(services) > 1);
 	if (why)
 		berth_out_say(&cli->out, "no steering: %s", why);
 	if (!reused && json_array_size(json_object_get(first, "workers")) < job->workers)
@@ -346,6 +306,9 @@ static int start_foreground(struct berth_cli *cli, struct berth_job *job, json_t
 			&cli->out,
 			"the supervisor of %s was killed; ended what it had started (%d process%s)",
 			job->identity.service, end.swept, end.swept == 1 ? "" : "es");
+	if (end.stop_failures)
+		berth_out_say(&cli->out,
+			      "its stop command failed: what it would have ended may live on");
 	if (end.interrupted)
 		berth_front_die_of(end.signal);
 	return end.exit_code;
@@ -356,6 +319,9 @@ int berth_run_start(struct berth_cli *cli, struct berth_job *job, struct berth_e
 	json_t *unused = NULL;
 	int r = 0;
 
+	/* The container of a life before has its port still. All others go with their processes. */
+	if (job->stop_argv || job->outside)
+		berth_sweep_all();
 	if (job->free_first == BERTH_JOB_FREE_OWN)
 		r = free_wish(cli, job, err);
 	else if (job->free_first == BERTH_JOB_FREE_ANY)

@@ -7,12 +7,13 @@
 
 #include "app/job.h"
 #include "cli/cli.h"
+#include "service/defaults.h"
 
 #include <limits.h>
 
 enum {
-	BERTH_RUN_WORKERS_MAX = 64,
-	BERTH_RUN_INSTANCES_MAX = 100,
+	BERTH_RUN_WORKERS_MAX = BERTH_WORKERS_MAX,
+	BERTH_RUN_INSTANCES_MAX = BERTH_INSTANCES_MAX,
 };
 
 struct berth_run_args {
@@ -30,7 +31,9 @@ struct berth_run_args {
 	int64_t wait_ms;
 	const char *owner;
 	int64_t ttl_ms, grace_ms;
+	bool grace_given; /* else the user's settings may say another one */
 	int stop_signal;
+	const char *stop_command; /* NULL: not given */
 
 	uint16_t workers, instances;
 	unsigned int restart;
@@ -48,7 +51,7 @@ struct berth_run_args {
 	uint16_t log_files; /* 0: not given */
 
 	unsigned int steer;
-	bool loopback, pass_socket;
+	bool loopback, pass_socket, outside;
 
 	struct berth_opt_list env;
 	const char *env_file, *pid_file, *lock_file, *ports_file;
@@ -59,6 +62,7 @@ struct berth_run_args {
 struct berth_run_files {
 	char cwd[PATH_MAX];
 	struct berth_dotenv dotenv, env_file;
+	const char *stop_argv[4]; /* of --stop-command, NULL-terminated */
 };
 
 /* Are those of -e NAME=VALUE? USAGE. */

@@ -3,6 +3,7 @@
 #include "cli/table.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,7 +234,7 @@ int berth_table_select(const struct berth_column *columns, const char *names,
 /* ---- text ---- */
 
 struct cell {
-	char *text; /* owned */
+	size_t at, len; /* of its text, in that of the grid */
 	size_t width;
 };
 
@@ -241,36 +242,56 @@ struct cell {
 struct grid {
 	const struct berth_table *table;
 	struct cell *cells; /* owned */
+	struct berth_str text; /* of all cells, each with a NUL behind it */
 	size_t row_count;
 	size_t width[BERTH_TABLE_COLUMNS_MAX];
 };
 
 static void grid_deinit(struct grid *grid)
 {
-	for (size_t i = 0; grid->cells && i < grid->row_count * grid->table->count; i++)
-		free(grid->cells[i].text);
 	free(grid->cells);
+	berth_str_deinit(&grid->text);
+}
+
+static bool is_same(const struct berth_column *column, const json_t *rows, size_t index)
+{
+	return column->is_same && index &&
+	       column->is_same(json_array_get(rows, index), json_array_get(rows, index - 1));
+}
+
+/* In a long list, what stands above is often the same. */
+static int set_cell(struct grid *grid, struct cell *cell, const struct cell *above,
+		    const char *text)
+{
+	size_t len = strlen(text);
+
+	if (above && above->len == len && memcmp(grid->text.text + above->at, text, len) == 0) {
+		*cell = *above;
+		return 0;
+	}
+	*cell = (struct cell){ .at = grid->text.len, .len = len, .width = berth_str_width(text) };
+	berth_str_add_bytes(&grid->text, text, len + 1);
+	return grid->text.failed ? -ENOMEM : 0;
 }
 
 /* @scratch is used by all cells in turn. */
-static char *make_cell(const struct berth_column *column, const json_t *row, int64_t now_ms,
-		       struct berth_str *scratch)
+static const char *make_text(const struct berth_column *column, const json_t *row, int64_t now_ms,
+			     struct berth_str *scratch, char buf[CELL_MAX])
 {
-	char buf[CELL_MAX];
-
 	scratch->len = 0;
 	format_cell(column, row, now_ms, scratch);
 	if (scratch->failed)
 		return NULL;
 	if (scratch->len == 0)
-		return strdup("-");
-	return strdup(berth_str_printable(scratch->text, scratch->len, buf, sizeof(buf)));
+		return "-";
+	return berth_str_printable(scratch->text, scratch->len, buf, CELL_MAX);
 }
 
 static int grid_fill(struct grid *grid, const json_t *rows, int64_t now_ms)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str scratch = { 0 };
 	size_t columns = grid->table->count;
+	char buf[CELL_MAX];
 
 	grid->cells = calloc(grid->row_count * columns, sizeof(*grid->cells));
 	if (!grid->cells)
@@ -279,15 +300,17 @@ static int grid_fill(struct grid *grid, const json_t *rows, int64_t now_ms)
 		const struct berth_column *column = grid->table->columns[i % columns];
 		struct cell *cell = &grid->cells[i];
 		size_t line = i / columns;
+		const char *text = column->header;
 
-		if (line == 0)
-			cell->text = strdup(column->header);
-		else
-			cell->text =
-				make_cell(column, json_array_get(rows, line - 1), now_ms, &scratch);
-		if (!cell->text)
+		if (line && is_same(column, rows, line - 1)) {
+			*cell = cell[-(ptrdiff_t)columns];
+			continue;
+		}
+		if (line)
+			text = make_text(column, json_array_get(rows, line - 1), now_ms, &scratch,
+					 buf);
+		if (!text || set_cell(grid, cell, line ? cell - columns : NULL, text) < 0)
 			return -ENOMEM;
-		cell->width = berth_str_width(cell->text);
 		if (cell->width > grid->width[i % columns])
 			grid->width[i % columns] = cell->width;
 	}
@@ -315,10 +338,11 @@ static void grid_fit(struct grid *grid, size_t room)
 }
 
 /* Add what is in @cell, cut to @width columns of the terminal. */
-static void add_cut(const struct cell *cell, size_t width, struct berth_str *out)
+static void add_cut(const struct grid *grid, const struct cell *cell, size_t width,
+		    struct berth_str *out)
 {
-	const char *text = cell->text, *dots;
-	size_t used = 0, end = strlen(text), pos = 0;
+	const char *text = grid->text.text + cell->at, *dots;
+	size_t used = 0, end = cell->len, pos = 0;
 
 	if (cell->width <= width) {
 		berth_str_add_bytes(out, text, end);
@@ -375,7 +399,7 @@ static void add_line(const struct grid *grid, size_t line, const json_t *row,
 
 		add_blanks(to_right ? blanks : 0, text);
 		berth_str_add(text, on);
-		add_cut(cell, grid->width[i], text);
+		add_cut(grid, cell, grid->width[i], text);
 		berth_str_add(text, *on ? berth_out_tone(out, BERTH_TONE_PLAIN) : "");
 		if (i + 1 < count)
 			add_blanks((to_right ? 0 : blanks) + GAP, text);

@@ -35,6 +35,8 @@ struct berth_column {
 	/* Adds the text of a value that is there; adds it nothing, "-" is shown. NULL: by type. */
 	void (*format)(const json_t *row, const json_t *value, int64_t now_ms,
 		       struct berth_str *text);
+	/* Has @row the same text here as @above? NULL: that is known by formatting it alone. */
+	bool (*is_same)(const json_t *row, const json_t *above);
 	/* NULL: plain. */
 	enum berth_out_tone (*tone)(const json_t *value);
 };

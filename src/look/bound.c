@@ -22,6 +22,10 @@
 #define KERNEL_MAJOR 6u
 #define KERNEL_MINOR 8u
 
+enum {
+	ASKED_MAX = 64, /* sockets of a few processes: more take as long as the tables */
+};
+
 bool berth_bound_is_told(void)
 {
 	unsigned int major = 0, minor = 0;
@@ -173,6 +177,30 @@ int berth_bound_each(uint16_t lo, uint16_t hi,
 		r = examine_all(&sockets, &told, lo, hi, fn, arg, &hidden);
 	berth_procsock_list_deinit(&sockets);
 	free(told.list);
+	if (r == 0)
+		*ret_hidden = hidden;
+	return r;
+}
+
+int berth_bound_each_of(const pid_t *pids, size_t count, uint16_t lo, uint16_t hi,
+			int (*fn)(const struct berth_bound_socket *socket, void *arg), void *arg,
+			bool *ret_hidden)
+{
+	struct berth_procsock_query theirs = { .pids = pids,
+					       .pid_count = count,
+					       .anonymous = true };
+	struct berth_procsock_list sockets = { 0 };
+	const struct inodes none = { 0 };
+	bool hidden;
+	int r;
+
+	r = berth_procsock_load(&theirs, &sockets);
+	if (r == 0 && sockets.count > ASKED_MAX)
+		r = -E2BIG;
+	hidden = sockets.hidden > 0;
+	if (r == 0)
+		r = examine_all(&sockets, &none, lo, hi, fn, arg, &hidden);
+	berth_procsock_list_deinit(&sockets);
 	if (r == 0)
 		*ret_hidden = hidden;
 	return r;

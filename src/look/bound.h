@@ -27,3 +27,12 @@ bool berth_bound_is_told(void);
 BERTH_MUST_USE int berth_bound_each(uint16_t lo, uint16_t hi,
 				    int (*fn)(const struct berth_bound_socket *socket, void *arg),
 				    void *arg, bool *ret_hidden);
+/*
+ * The same of those that the processes @pids have, and no walk over tables that are as large as the
+ * machine: for a port of which nobody else can have one. -E2BIG: they have too many sockets to ask
+ * each. *ret_hidden: we may not look at all of them.
+ */
+BERTH_MUST_USE int berth_bound_each_of(const pid_t *pids, size_t count, uint16_t lo, uint16_t hi,
+				       int (*fn)(const struct berth_bound_socket *socket,
+						 void *arg),
+				       void *arg, bool *ret_hidden);

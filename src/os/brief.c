@@ -50,7 +50,6 @@ static void read_command(pid_t pid, struct berth_brief *brief)
 static void read_folder(pid_t pid, struct berth_brief *brief)
 {
 	char link[PATH_LEN], path[PATH_MAX];
-	struct stat theirs, ours;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
@@ -59,8 +58,6 @@ static void read_folder(pid_t pid, struct berth_brief *brief)
 		return;
 	path[n] = '\0';
 	brief->cwd = strdup(path);
-	brief->foreign = stat(link, &theirs) < 0 || stat(path, &ours) < 0 ||
-			 theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
 }
 
 static void load_one(size_t index, size_t worker, void *arg)
@@ -90,4 +87,14 @@ void berth_brief_free(struct berth_brief *briefs, size_t count)
 		free(briefs[i].cwd);
 	}
 	free(briefs);
+}
+
+bool berth_brief_is_foreign(pid_t pid, const char *cwd)
+{
+	char link[PATH_LEN];
+	struct stat theirs, ours;
+
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+	return stat(link, &theirs) < 0 || stat(cwd, &ours) < 0 || theirs.st_ino != ours.st_ino ||
+	       theirs.st_dev != ours.st_dev;
 }

@@ -55,22 +55,37 @@ static size_t count_helpers(size_t count, size_t each)
 	return (useful < BERTH_CREW_MAX ? useful : BERTH_CREW_MAX) - 1;
 }
 
+/* Signals stay the caller's. */
+static int start(const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg,
+		 pthread_t *ret_thread)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(ret_thread, attr, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+int berth_crew_start(void *(*fn)(void *arg), void *arg, pthread_t *ret_thread)
+{
+	return start(NULL, fn, arg, ret_thread);
+}
+
 /* How many of @workers run: fewer if the system gives no more. */
 static size_t start_helpers(struct worker *workers, size_t count)
 {
-	sigset_t all, before;
 	pthread_attr_t attr;
 	size_t started = 0;
 
 	if (!count || pthread_attr_init(&attr))
 		return 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (pthread_attr_setstacksize(&attr, THREAD_STACK) == 0)
-		while (started < count && pthread_create(&workers[started].thread, &attr, work,
-							 &workers[started]) == 0)
+		while (started < count &&
+		       start(&attr, work, &workers[started], &workers[started].thread) == 0)
 			started++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return started;
 }

@@ -2,6 +2,9 @@
 /* os/crew.h - a few threads that do many small things of the kernel's, and are gone */
 #pragma once
 
+#include "base/attr.h"
+
+#include <pthread.h>
 #include <stddef.h>
 
 enum {
@@ -16,3 +19,8 @@ enum {
  */
 void berth_crew_run(size_t count, size_t each, void (*fn)(size_t index, size_t worker, void *arg),
 		    void *arg);
+/*
+ * One thread for something beside what the caller does, to be joined by it; it takes no signals
+ * either. -EAGAIN: the system gives none.
+ */
+BERTH_MUST_USE int berth_crew_start(void *(*fn)(void *arg), void *arg, pthread_t *ret_thread);

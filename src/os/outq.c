@@ -44,6 +44,27 @@ int berth_outq_open(int fd)
 	return own < 0 ? -errno : own;
 }
 
+ssize_t berth_outq_write(int fd, const char *text, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+		size_t part = len - done < PIPE_BUF ? len - done : PIPE_BUF;
+		ssize_t n;
+
+		if (poll(&poll_fd, 1, 0) != 1)
+			break;
+		n = write(fd, text + done, part);
+		if (n < 0 && errno == EPIPE)
+			return -EPIPE;
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		done += n < 0 ? part : (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
 void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd)
 {
 	*queue = (struct berth_outq){ .fd = -1, .loop = loop };

@@ -6,6 +6,7 @@
 #include "os/loop.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum {
 	BERTH_OUTQ_MAX = 65536
@@ -31,6 +32,12 @@ struct berth_outq {
  * and write at most PIPE_BUF bytes. -errno.
  */
 BERTH_MUST_USE int berth_outq_open(int fd);
+
+/*
+ * How much of it such a descriptor takes now, without waiting. -EPIPE: its last reader has gone.
+ * What fails for another reason (disk full, terminal hung up) counts as taken: nobody waits for it.
+ */
+BERTH_MUST_USE ssize_t berth_outq_write(int fd, const char *text, size_t len);
 
 /* Write to the same file as @fd (borrowed; -1: output off). */
 void berth_outq_init(struct berth_outq *queue, struct berth_loop *loop, int fd);

@@ -3,7 +3,8 @@
 /*
  * Since Linux 6.2 the size of a /proc/PID/fd is the number of its descriptors, and anybody may ask
  * for that. So kernel threads, which have none, cost nearly nothing, and are not taken for processes
- * that hide something.
+ * that hide something. And as most processes have the lowest numbers, these are tried until as many
+ * were there: to list the folder takes more. Where too many are free, it is listed after all.
  *
  * kcmp(2) tells for a third of the work of a readlink() whether two descriptors are one file. So as
  * soon as one holder of each socket is known, a sample, the other processes are compared with it,
@@ -30,8 +31,11 @@
 enum {
 	PATH_LEN = 64, /* two numbers and some words */
 	FOUND_MAX = 1 << 22,
-	/* Free numbers among the descriptors that are tried before we look at them after all. */
-	GAPS_MAX = 64,
+	/* Free numbers among the descriptors that are tried before we list them after all. */
+	GAPS_MAX = 8,
+	/* Behind standard error, where most processes have what they opened first. */
+	GLIMPSE_FIRST = 3,
+	GLIMPSE_LAST = 6,
 	/* Of so few sockets it is known at once whether the process has shown all of them. */
 	FEW = 16,
 };
@@ -112,7 +116,10 @@ static bool has_shown(const struct berth_procsock_scan_worker *worker, uint64_t 
 	return false;
 }
 
-/* One link of the fd folder @dir_fd. 1: what follows can't tell anything new. */
+/*
+ * One link of the fd folder @dir_fd. 1: what follows can't tell anything new; -ENOENT: no such;
+ * -EACCES.
+ */
 static int look_at(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
 {
 	char link[PATH_LEN];
@@ -121,6 +128,9 @@ static int look_at(struct berth_procsock_scan_worker *worker, int dir_fd, const 
 	int r;
 
 	n = readlinkat(dir_fd, name, link, sizeof(link));
+	/* Who may not see one of a process's may see none. */
+	if (n < 0 && (errno == ENOENT || errno == EACCES))
+		return -errno;
 	if (n <= 0 || !berth_procsock_scan_parse_link(link, (size_t)n, &inode) ||
 	    !is_sought(worker->scan, inode))
 		return 0;
@@ -130,6 +140,51 @@ static int look_at(struct berth_procsock_scan_worker *worker, int dir_fd, const 
 		return 0;
 	r = add(worker, inode, as_number(name));
 	return r == 0 && worker->count - worker->first == worker->scan->inode_count ? 1 : r;
+}
+
+/* Of a folder that is listed; those that were closed meanwhile, or seen before, are passed over. */
+static int look_at_entry(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
+{
+	int r = as_number(name) < worker->seen_below ? 0 : look_at(worker, dir_fd, name);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Without snprintf(), which would take a tenth of the time. */
+static const char *format_number(int number, char buf[16])
+{
+	char *at = &buf[15];
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + number % 10);
+	while ((number /= 10));
+	return at;
+}
+
+/*
+ * The lowest numbers, until @expected of them were there, or until too many were not:
+ * worker->seen_below is how far it went. How many there were, -errno.
+ */
+static ssize_t look_at_lowest(struct berth_procsock_scan_worker *worker, int dir_fd,
+			      ssize_t expected)
+{
+	ssize_t seen = 0;
+	char name[16];
+	int fd = 0, r;
+
+	for (; seen < expected && fd < expected + GAPS_MAX; fd++) {
+		r = look_at(worker, dir_fd, format_number(fd, name));
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		seen++;
+		if (r)
+			return expected;
+	}
+	worker->seen_below = fd;
+	return seen;
 }
 
 /*
@@ -163,6 +218,20 @@ static ssize_t each_entry(struct berth_procsock_scan_worker *worker, int dir_fd,
 	return seen;
 }
 
+/* All links of the fd folder @dir_fd; @expected: its size, -1 not told. How many, -errno. */
+static ssize_t look_at_all(struct berth_procsock_scan_worker *worker, int dir_fd, off_t expected)
+{
+	ssize_t n;
+
+	worker->seen_below = 0;
+	if (expected > 0) {
+		n = look_at_lowest(worker, dir_fd, expected);
+		if (n < 0 || n == expected)
+			return n;
+	}
+	return each_entry(worker, dir_fd, expected, look_at_entry);
+}
+
 /* @stat: where the process's stat is, from @dir_fd. Of one that has gone by now nothing is told. */
 static void identify(struct berth_procsock_scan_worker *worker, int dir_fd, const char *stat)
 {
@@ -192,8 +261,8 @@ static ssize_t scan_folder(struct berth_procsock_scan_worker *worker, const char
 		return -errno;
 	if (worker->scan->sized && (fstat(fd, &st) < 0 || st.st_size == 0))
 		return 0;
-	n = each_entry(worker, fd, st.st_size, look_at);
-	if (n >= 0 && worker->count > worker->first)
+	n = look_at_all(worker, fd, st.st_size);
+	if (n >= 0 && worker->count > worker->first && !worker->scan->anonymous)
 		identify(worker, fd, stat);
 	return n;
 }
@@ -297,6 +366,25 @@ static int differs(struct berth_procsock_scan_worker *worker, int fd)
 	return 1;
 }
 
+/* The same for an entry of a folder, as each_entry() wants it; -EEXIST: it is a sample. */
+static int compare_entry(struct berth_procsock_scan_worker *worker, int dir_fd, const char *name)
+{
+	int r = differs(worker, as_number(name));
+
+	(void)dir_fd;
+	return r > 0 ? 0 : r < 0 ? r : -EEXIST;
+}
+
+/* The numbers are not the lowest ones: which they are, the folder @path tells. */
+static bool is_clear_by_list(struct berth_procsock_scan_worker *worker, const char *path,
+			     off_t expected)
+{
+	BERTH_AUTO_FD int fd =
+		openat(worker->scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && each_entry(worker, fd, expected, compare_entry) >= 0;
+}
+
 /* Does the process surely have none of the samples? @path: its folder of descriptors. */
 static bool is_clear(struct berth_procsock_scan_worker *worker, const char *path)
 {
@@ -314,7 +402,7 @@ static bool is_clear(struct berth_procsock_scan_worker *worker, const char *path
 			return false;
 		seen += r > 0;
 	}
-	return seen == st.st_size;
+	return seen == st.st_size || is_clear_by_list(worker, path, st.st_size);
 }
 
 int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker, pid_t pid)
@@ -337,6 +425,30 @@ int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker, pid_t
 	if (worker->count > worker->first)
 		take_samples(worker);
 	return 0;
+}
+
+bool berth_procsock_scan_glimpse(const struct berth_procsock_scan *scan, pid_t pid,
+				 uint64_t *ret_inode)
+{
+	char path[PATH_LEN], link[PATH_LEN];
+	unsigned int gaps = 0;
+	ssize_t n;
+
+	for (int fd = GLIMPSE_FIRST; fd <= GLIMPSE_LAST && gaps < 2; fd++) {
+		snprintf(path, sizeof(path), "%d/fd/%d", (int)pid, fd);
+		n = readlinkat(scan->proc_fd, path, link, sizeof(link));
+		if (n > 0 && berth_procsock_scan_parse_link(link, (size_t)n, ret_inode))
+			return true;
+		if (n < 0 && errno != ENOENT)
+			return false;
+		gaps += n < 0;
+	}
+	return false;
+}
+
+bool berth_procsock_scan_has_sample(struct berth_procsock_scan *scan, size_t which)
+{
+	return atomic_load(&scan->sampled) & (1u << which);
 }
 
 bool berth_procsock_scan_is_true(struct berth_procsock_scan *scan)

@@ -26,6 +26,7 @@ struct berth_procsock_scan {
 	const pid_t *pids;
 	size_t pid_count;
 	size_t from; /* of @pids: the one to begin with */
+	bool anonymous; /* start_ticks are not asked for */
 	atomic_int error; /* of any thread: all end */
 	bool compares; /* with samples, see procsock-scan.c */
 	pthread_mutex_t lock;
@@ -41,6 +42,7 @@ struct berth_procsock_scan_worker {
 	size_t size, count, first; /* first: of the process at hand */
 	unsigned int hidden;
 	pid_t pid; /* at hand */
+	int seen_below; /* of its descriptors: looked at already */
 };
 
 /* "socket:[4711]" */
@@ -51,5 +53,13 @@ bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_
  */
 BERTH_MUST_USE int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker,
 					       pid_t pid);
+/*
+ * Any one of the first sockets that the process has, told by a look or two: it was made about when
+ * the process was. False: that can't be told, or they are no sockets.
+ */
+bool berth_procsock_scan_glimpse(const struct berth_procsock_scan *scan, pid_t pid,
+				 uint64_t *ret_inode);
+/* Is a holder known of scan->inodes[which]? */
+bool berth_procsock_scan_has_sample(struct berth_procsock_scan *scan, size_t which);
 /* In the end: was nobody compared with what is no sample any more? */
 bool berth_procsock_scan_is_true(struct berth_procsock_scan *scan);

@@ -7,8 +7,10 @@
  * of it is done in the kernel, and two threads do it in half the time (os/crew.c).
  *
  * Comparing is worth most if the first holder is found soon. Both inodes and pids are given in order
- * of time, so a few probes tell where in the list of processes the maker of a socket must be, unless
- * it made it long after it began. The search goes from there to both sides.
+ * of time, so a few glimpses tell where in the list of processes the maker of a socket must be,
+ * unless it made it long after it began. But each processor gives inodes from a stock of 1,024 of its
+ * own. So the neighbours are glimpsed at too, and those that have the next inodes are looked at.
+ * Where all that was in vain, the search goes from there to both sides.
  */
 #include "os/procsock.h"
 
@@ -29,6 +31,10 @@ enum {
 	/* It costs some 50 us, and is worth that for this many processes. */
 	PIDS_PER_THREAD = 50,
 	PROBES_MAX = 16,
+	NEIGHBOURS_MAX = 256,
+	/* So far behind the first socket of a process are those that it made at the same time. */
+	NEAR = 16,
+	GUESSES_MAX = 8,
 };
 
 #define COMPARE(a, b) \
@@ -127,43 +133,109 @@ static int merge(struct berth_procsock_scan_worker *workers, size_t count,
 	return 0;
 }
 
-/* Which way from the process is @inode: -1 before it, 1 behind it, 0 about there; 2: unknown. */
-static int probe(struct berth_procsock_scan_worker *prober, pid_t pid, uint64_t inode)
+/* How many pids were given since the numbers began anew; those above them are older. */
+static size_t count_younger(const struct berth_procsock_scan *scan)
 {
-	uint64_t lo = UINT64_MAX, hi = 0;
+	BERTH_AUTO_FD int fd = openat(scan->proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
+	size_t lo = 0, hi = scan->pid_count;
+	char text[128];
+	ssize_t n = -1;
+	int last;
 
-	prober->count = 0;
-	if (berth_procsock_scan_process(prober, pid) < 0 || !prober->count)
-		return 2;
-	for (size_t i = 0; i < prober->count; i++) {
-		lo = prober->found[i].inode < lo ? prober->found[i].inode : lo;
-		hi = prober->found[i].inode > hi ? prober->found[i].inode : hi;
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* "0.50 0.40 0.30 2/500 12345": the pid that was given last. */
+	if (sscanf(text, "%*s %*s %*s %*s %d", &last) != 1)
+		return 0;
+	while (lo < hi) {
+		size_t middle = lo + (hi - lo) / 2;
+
+		if (scan->pids[middle] <= last)
+			lo = middle + 1;
+		else
+			hi = middle;
 	}
-	return inode < lo ? -1 : inode > hi ? 1 : 0;
+	return lo;
 }
 
-/* Where among the processes the maker of the socket should be; any answer is good. */
-static size_t find_maker(const struct berth_procsock_scan *scan)
+/*
+ * Where among the processes the maker of the socket should be; any answer is good. Pids above the
+ * last one given are older than all others.
+ */
+static size_t find_place(const struct berth_procsock_scan *scan, uint64_t inode)
 {
-	struct berth_procsock_scan every = { .proc_fd = scan->proc_fd, .sized = scan->sized };
-	struct berth_procsock_scan_worker prober = { .scan = &every };
-	size_t lo = 0, hi = scan->pid_count, at = hi / 2;
+	size_t count = scan->pid_count, first = count_younger(scan) % count;
+	size_t lo = 0, hi = count, at = hi / 2;
 
 	for (size_t i = 0; i < PROBES_MAX && lo < hi; i++) {
-		int way;
+		pid_t pid = scan->pids[(first + at) % count];
+		uint64_t seen;
+		bool known = berth_procsock_scan_glimpse(scan, pid, &seen);
 
-		way = probe(&prober, scan->pids[at], scan->inodes[0]);
-		if (way == 0)
-			break;
-		if (way == -1)
+		if (known && inode < seen)
 			hi = at;
 		else
 			lo = at + 1;
 		/* One without sockets tells nothing, but kernel threads come first. */
-		at = way == 2 && lo < hi ? lo : lo + (hi - lo) / 2;
+		at = !known && lo < hi ? lo : lo + (hi - lo) / 2;
 	}
-	free(prober.found);
-	return at < scan->pid_count ? at : scan->pid_count - 1;
+	return (first + (at < count ? at : count - 1)) % count;
+}
+
+/* Processes that may have made a socket, the likeliest first. */
+struct guesses {
+	struct {
+		uint64_t distance; /* between two inodes */
+		pid_t pid;
+	} list[GUESSES_MAX];
+	size_t count;
+};
+
+static void add_guess(struct guesses *guesses, pid_t pid, uint64_t distance)
+{
+	size_t at = guesses->count;
+
+	if (at < GUESSES_MAX)
+		guesses->count++;
+	else if (distance >= guesses->list[--at].distance)
+		return;
+	for (; at && guesses->list[at - 1].distance > distance; at--)
+		guesses->list[at] = guesses->list[at - 1];
+	guesses->list[at].distance = distance;
+	guesses->list[at].pid = pid;
+}
+
+static bool is_sampled_by(struct berth_procsock_scan_worker *looker, size_t which, pid_t pid)
+{
+	return berth_procsock_scan_process(looker, pid) < 0 ||
+	       berth_procsock_scan_has_sample(looker->scan, which);
+}
+
+/* Tries to find a holder of one of the sockets. What goes wrong here, the search will tell. */
+static void find_sample(struct berth_procsock_scan *scan, size_t which)
+{
+	struct berth_procsock_scan_worker looker = { .scan = scan };
+	struct guesses guesses = { 0 };
+	uint64_t inode = scan->inodes[which], seen;
+	bool done = false;
+
+	scan->from = find_place(scan, inode);
+	for (size_t i = 0; i < NEIGHBOURS_MAX && i < scan->pid_count && !done; i++) {
+		pid_t pid = scan->pids[place_of(scan, i)];
+
+		if (!berth_procsock_scan_glimpse(scan, pid, &seen))
+			continue;
+		if (inode >= seen && inode - seen < NEAR)
+			done = is_sampled_by(&looker, which, pid);
+		else
+			add_guess(&guesses, pid, inode > seen ? inode - seen : seen - inode);
+	}
+	for (size_t i = 0; i < guesses.count && !done; i++)
+		done = is_sampled_by(&looker, which, guesses.list[i].pid);
+	free(looker.found);
 }
 
 static int run(struct berth_procsock_scan *scan, struct berth_procsock_list *ret_sockets)
@@ -191,9 +263,10 @@ static int load(struct berth_procsock_scan *scan, struct berth_procsock_list *re
 	scan->compares = scan->sized && scan->pid_count >= 2 * PIDS_PER_THREAD &&
 			 scan->inode_count >= 1 &&
 			 scan->inode_count <= BERTH_PROCSOCK_SCAN_SAMPLES_MAX;
-	if (scan->compares)
-		scan->from = find_maker(scan);
 	pthread_mutex_init(&scan->lock, NULL);
+	for (size_t i = 0; scan->compares && i < scan->inode_count; i++)
+		if (!berth_procsock_scan_has_sample(scan, i))
+			find_sample(scan, i);
 	r = run(scan, ret_sockets);
 	if (r == -EAGAIN) {
 		scan->compares = false;
@@ -208,7 +281,11 @@ int berth_procsock_load(const struct berth_procsock_query *query,
 {
 	BERTH_AUTO_FREE uint64_t *sorted = NULL;
 	BERTH_AUTO_FD int proc_fd = -1;
-	struct berth_procsock_scan scan = { .pids = query->pids, .pid_count = query->pid_count };
+	struct berth_procsock_scan scan = {
+		.pids = query->pids,
+		.pid_count = query->pid_count,
+		.anonymous = query->anonymous,
+	};
 	BERTH_AUTO_FREE pid_t *pids = NULL;
 	struct stat st;
 	int r;

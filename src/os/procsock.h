@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,7 @@ struct berth_procsock_query {
 	size_t inode_count;
 	const pid_t *pids; /* borrowed; NULL: every process */
 	size_t pid_count;
+	bool anonymous; /* start_ticks are not needed (0): to read them is a fourth of the work */
 };
 
 struct berth_procsock_list {
@@ -37,7 +39,7 @@ struct berth_procsock_list {
 
 /*
  * Which processes have which sockets: looks at /proc/PID/fd of all, in several threads if they are
- * many. Some 4 us a descriptor and 10 us a process; never in the path of a bind(). What comes or
+ * many. Some 3 us a descriptor and 10 us a process; never in the path of a bind(). What comes or
  * goes meanwhile may be missing. 0 or -errno (-EMFILE, -ENOMEM, -E2BIG: millions of them).
  */
 BERTH_MUST_USE int berth_procsock_load(const struct berth_procsock_query *query,

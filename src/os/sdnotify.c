@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * os/sdnotify.c - what a service says of itself: the receiving end of sd_notify(3)
+ * os/sdnotify.c - what a service says of itself: both ends of sd_notify(3)
  *
  * The protocol is one datagram of NAME=VALUE lines to the unix socket that NOTIFY_SOCKET names, "@"
  * in the place of the NUL byte of an abstract one. Who sent it is told by the kernel alone
@@ -174,5 +174,26 @@ int berth_sdnotify_recv(int fd, struct berth_sdnotify_message *ret_message)
 		return -EBADMSG;
 	berth_sdnotify_parse(text, (size_t)n, &message);
 	*ret_message = message;
+	return 0;
+}
+
+int berth_sdnotify_send(const char *text)
+{
+	const char *name = secure_getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	BERTH_AUTO_FD int fd = -1;
+	size_t len = name ? strlen(name) : 0;
+
+	if (!len || (*name != '/' && *name != '@') || len >= sizeof(addr.sun_path))
+		return len ? -EINVAL : 0;
+	memcpy(addr.sun_path, name, len);
+	if (*name == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		return -errno;
 	return 0;
 }

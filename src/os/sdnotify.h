@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* os/sdnotify.h - what a service says of itself: the receiving end of sd_notify(3) */
+/* os/sdnotify.h - what a service says of itself: both ends of sd_notify(3) */
 #pragma once
 
 #include "base/attr.h"
@@ -46,3 +46,9 @@ BERTH_MUST_USE int berth_sdnotify_recv(int fd, struct berth_sdnotify_message *re
  * malformed is passed over. @message gets all but the sender.
  */
 void berth_sdnotify_parse(const char *text, size_t len, struct berth_sdnotify_message *message);
+
+/*
+ * Say @text ("READY=1") to whoever has started us and wants to hear it: NOTIFY_SOCKET, a path or
+ * "@abstract". 0, also where nobody does; -errno.
+ */
+int berth_sdnotify_send(const char *text);

@@ -22,10 +22,12 @@ enum {
 	UNPRIVILEGED_SHIFT = 8000, /* 80 -> 8080 */
 	ATTEMPTS = 100,
 	STEP_ROUND = 10,
-	ODD_MAX = BERTH_WISH_LIST_MAX + 1, /* the lists and the remembered numbers */
+	/* The lists, the pinned and the remembered numbers. */
+	ODD_MAX = BERTH_WISH_LIST_MAX + 1 + BERTH_CANDIDATES_REMEMBERED_MAX,
 };
 
 enum source {
+	SOURCE_PINNED,
 	SOURCE_WISH,
 	SOURCE_LISTS,
 	SOURCE_REMEMBERED,
@@ -125,6 +127,14 @@ static bool is_in_range(const struct berth_candidates *c, const struct berth_can
 
 /* The sources: raw candidate number @index, 0 for what does not exist; false behind the last. */
 
+static bool source_pinned(const struct berth_candidates *c, int index, struct berth_candidate *ret)
+{
+	if (index > 0 || !c->spec.pinned || c->spec.wish->strict)
+		return false;
+	memcpy(ret->port, c->spec.pinned->port, c->count * sizeof(ret->port[0]));
+	return complete(c, ret);
+}
+
 static bool source_wish(const struct berth_candidates *c, int index, struct berth_candidate *ret)
 {
 	if (index > 0 || !c->has_base || !(c->wished || c->spec.wish->strict))
@@ -148,9 +158,9 @@ static bool source_lists(const struct berth_candidates *c, int index, struct ber
 static bool source_remembered(const struct berth_candidates *c, int index,
 			      struct berth_candidate *ret)
 {
-	if (index > 0 || !c->spec.remembered)
+	if ((size_t)index >= c->spec.remembered_count)
 		return false;
-	memcpy(ret->port, c->spec.remembered->port, c->count * sizeof(ret->port[0]));
+	memcpy(ret->port, c->spec.remembered[index].port, c->count * sizeof(ret->port[0]));
 	/* The user may have asked for another range since. */
 	if (!complete(c, ret) || !is_in_range(c, ret))
 		memset(ret, 0, sizeof(*ret));
@@ -201,11 +211,9 @@ static bool source_count(const struct berth_candidates *c, int index, struct ber
 }
 
 static bool (*const sources[])(const struct berth_candidates *, int, struct berth_candidate *) = {
-	[SOURCE_WISH] = source_wish,
-	[SOURCE_LISTS] = source_lists,
-	[SOURCE_REMEMBERED] = source_remembered,
-	[SOURCE_AROUND] = source_around,
-	[SOURCE_COUNT] = source_count,
+	[SOURCE_PINNED] = source_pinned, [SOURCE_WISH] = source_wish,
+	[SOURCE_LISTS] = source_lists,	 [SOURCE_REMEMBERED] = source_remembered,
+	[SOURCE_AROUND] = source_around, [SOURCE_COUNT] = source_count,
 };
 
 /* Numbers that exist, and none for two ports of one protocol. */
@@ -289,7 +297,8 @@ static bool accept(const struct berth_candidates *c, const struct berth_candidat
 		if (c->source >= SOURCE_AROUND && any_privileged(c, candidate))
 			return false;
 	}
-	return c->round == c->rounds || !any_port(c, candidate, c->spec.foreign_fn);
+	return c->round == c->rounds || c->source == SOURCE_PINNED ||
+	       !any_port(c, candidate, c->spec.foreign_fn);
 }
 
 static enum berth_port_reason reason_of(const struct berth_candidates *c,
@@ -297,6 +306,8 @@ static enum berth_port_reason reason_of(const struct berth_candidates *c,
 {
 	int shift;
 
+	if (c->source == SOURCE_PINNED)
+		return BERTH_PORT_PINNED;
 	if (c->source == SOURCE_REMEMBERED)
 		return BERTH_PORT_REMEMBERED;
 	return is_shifted(c, candidate, &shift) && shift == 0 ? BERTH_PORT_WISHED
@@ -308,7 +319,7 @@ bool berth_candidates_next(struct berth_candidates *c, struct berth_candidate *r
 {
 	enum source last = c->spec.wish->strict ? SOURCE_WISH : SOURCE_COUNT;
 
-	for (; c->round <= c->rounds; c->round++, c->source = SOURCE_WISH) {
+	for (; c->round <= c->rounds; c->round++, c->source = SOURCE_PINNED) {
 		for (; c->source <= last; c->source++, c->index = 0) {
 			for (;;) {
 				struct berth_candidate candidate = { 0 };

@@ -10,7 +10,8 @@
 /* Why a service has the number it has; the words are those of the JSON output ("reason"). */
 #define BERTH_PORT_REASONS(X)                                                            \
 	X(WISHED, "wished")         /* the very wish */                                  \
-	X(REMEMBERED, "remembered") /* what this folder and service had last time */     \
+	X(PINNED, "pinned")         /* the user keeps it for this service */             \
+	X(REMEMBERED, "remembered") /* what this folder and service had before */        \
 	X(TAKEN, "taken")           /* moved: somebody has the wish */                   \
 	X(RESERVED, "reserved")     /* moved: the wish may not be used */                \
 	X(GROUP, "group")           /* moved because another port of its group had to */ \
@@ -18,6 +19,10 @@
 	X(EXTRA, "extra")           /* bound by the service beside its declared ports */ \
 	X(TOOL, "tool")             /* of a debugger or reloader */
 /* clang-format on */
+
+enum {
+	BERTH_CANDIDATES_REMEMBERED_MAX = 2
+};
 
 enum berth_port_reason {
 #define X(id, name) BERTH_PORT_##id,
@@ -40,19 +45,23 @@ struct berth_candidate {
  *                 elsewhere); asked for the lists' own numbers too
  *   @foreign_fn:  remembered for another folder that still exists: tried only when all else has
  *                 been
+ * @pinned: 0 for a port that has none. It may lie outside of the range, and be one that
+ *                 @foreign_fn would hold back.
  * @remembered: 0 for a port that the memory does not know. Left out where it is outside of the
  * wish's range; whether it was remembered for this wish is the caller's to know.
  */
 struct berth_candidates_spec {
 	const struct berth_wish *wish;
-	const struct berth_candidate *remembered; /* NULL: none */
+	const struct berth_candidate *pinned; /* NULL: none */
+	const struct berth_candidate *remembered; /* in the order of trying */
+	size_t remembered_count; /* at most BERTH_CANDIDATES_REMEMBERED_MAX */
 	bool (*reserved_fn)(uint16_t port, void *arg);
 	bool (*foreign_fn)(uint16_t port, void *arg);
 	void *arg;
 };
 
 /*
- * The order: the wish; the lists, zipped; the remembered numbers; then the range from the wish
+ * The order: the pinned numbers; the wish; the lists, zipped; the remembered numbers; then the range from the wish
  * upwards and around to its start (or, without a range, `attempts` numbers upwards by `step`, the
  * wish being the first of them; with around N: +1 -1 +2 -2 ..., as far as it lies in a range,
  * before the rest of that); the same once more for numbers that @foreign_fn held back; then "any".
@@ -74,7 +83,7 @@ BERTH_MUST_USE int berth_candidates_new(const struct berth_candidates_spec *spec
 void berth_candidates_free(struct berth_candidates *candidates);
 BERTH_DEFINE_CLEANUP(struct berth_candidates *, berth_candidates_free)
 
-/* The next one; false at the end. The reason is the whole group's: WISHED REMEMBERED TAKEN ANY. */
+/* The next one; false at the end. The reason is the whole group's: PINNED WISHED REMEMBERED TAKEN ANY. */
 bool berth_candidates_next(struct berth_candidates *candidates,
 			   struct berth_candidate *ret_candidate,
 			   enum berth_port_reason *ret_reason);

@@ -71,11 +71,17 @@ static void refuse(struct search *s, const struct berth_choose_refused *refused)
 }
 
 /* Did the user write this very number, and for a TCP port? */
-static bool is_named(const struct berth_wish *wish, uint16_t port, bool *ret_tcp)
+static bool is_named(const struct search *s, uint16_t port, bool *ret_tcp)
 {
+	const struct berth_wish *wish = s->spec->wish;
 	bool named = false;
 
 	*ret_tcp = false;
+	for (size_t i = 0; s->spec->pinned && i < s->choice.count; i++)
+		if (s->spec->pinned->port[i] == port) {
+			named = true;
+			*ret_tcp |= !is_udp(s, i);
+		}
 	for (size_t i = 0; i < wish->port_count; i++) {
 		for (size_t k = 0; k < wish->ports[i].list_len; k++) {
 			if (wish->ports[i].list[k] != port)
@@ -95,7 +101,7 @@ static enum berth_reserved_why why_reserved(const struct search *s, uint16_t por
 	if (!s->spec->reserved)
 		return BERTH_RESERVED_NOT;
 	why = berth_reserved_why(s->spec->reserved, port, false);
-	if (why == BERTH_RESERVED_NOT || !is_named(s->spec->wish, port, &tcp))
+	if (why == BERTH_RESERVED_NOT || !is_named(s, port, &tcp))
 		return why;
 	why = berth_reserved_why(s->spec->reserved, port, true);
 	/* No page comes over UDP without a TCP port beside it. */
@@ -507,7 +513,9 @@ int berth_choose(const struct berth_choose_spec *spec, struct berth_choice *ret_
 	struct search *s BERTH_AUTO_FREE = calloc(1, sizeof(*s));
 	const struct berth_candidates_spec sequence = {
 		.wish = spec->wish,
+		.pinned = spec->pinned,
 		.remembered = spec->remembered,
+		.remembered_count = spec->remembered_count,
 		.reserved_fn = spec->reserved ? refuse_reserved : NULL,
 		.foreign_fn = spec->foreign ? is_foreign : NULL,
 		.arg = s,

@@ -33,7 +33,9 @@ struct berth_choose_refused {
 /* All borrowed for the call. */
 struct berth_choose_spec {
 	const struct berth_wish *wish; /* checked: berth_wish_check() */
-	const struct berth_candidate *remembered; /* NULL: none */
+	const struct berth_candidate *pinned; /* by the user, for this service; NULL: none */
+	const struct berth_candidate *remembered; /* in the order of trying */
+	size_t remembered_count;
 	const struct berth_reserved *reserved; /* NULL: nothing is */
 	const struct berth_portset *foreign; /* remembered for other folders; NULL: none */
 	struct berth_lease_means means;
@@ -54,7 +56,8 @@ struct berth_choice {
 	struct berth_lease leases[BERTH_WISH_PORTS_MAX];
 	struct berth_candidate ports;
 	size_t count; /* of ports; 1 for a wish without any */
-	enum berth_port_reason reason; /* of the whole: WISHED REMEMBERED TAKEN RESERVED ANY */
+	enum berth_port_reason reason; /* of the whole: WISHED PINNED REMEMBERED TAKEN RESERVED
+					 ANY */
 	enum berth_port_reason reasons[BERTH_WISH_PORTS_MAX]; /* of each port, GROUP among them */
 	/*
 	 * The first numbers that were passed over, in the order of trying, and how many there were

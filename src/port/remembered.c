@@ -61,13 +61,17 @@ static bool parse_port(const json_t *json, struct berth_remembered_port *ret_por
 	const char *name = berth_json_string(json, "name", NULL);
 	int64_t asked = berth_json_int(json, "asked", -1);
 	int64_t given = berth_json_int(json, "given", -1);
+	int64_t home = berth_json_int(json, "home", given);
 
 	if (!name || !berth_str_copy(port.name, sizeof(port.name), name))
 		return false;
 	if (asked < 0 || asked > UINT16_MAX || given < 1 || given > UINT16_MAX)
 		return false;
+	if (home < 1 || home > UINT16_MAX)
+		home = given;
 	port.asked = (uint16_t)asked;
 	port.given = (uint16_t)given;
+	port.home = (uint16_t)home;
 	*ret_port = port;
 	return true;
 }
@@ -97,7 +101,7 @@ int berth_remembered_load(int dir_fd, const char *key, struct berth_remembered *
 	return 0;
 }
 
-static json_t *format_memory(const char *root, const char *service,
+static json_t *format_memory(const char *root, const char *copy, const char *service,
 			     const struct berth_remembered *memory)
 {
 	BERTH_AUTO_JSON json_t *ports = json_array();
@@ -110,6 +114,8 @@ static json_t *format_memory(const char *root, const char *service,
 		json_object_set_new(entry, "name", berth_json_text(port->name));
 		json_object_set_new(entry, "asked", json_integer(port->asked));
 		json_object_set_new(entry, "given", json_integer(port->given));
+		json_object_set_new(entry, "home",
+				    json_integer(port->home ? port->home : port->given));
 		json_array_append_new(ports, entry);
 	}
 	json_object_set_new(json, "version", json_integer(1));
@@ -117,13 +123,14 @@ static json_t *format_memory(const char *root, const char *service,
 	 * A path that is no UTF-8 has no place in JSON: the file then never counts as left behind.
 	 */
 	json_object_set_new(json, "root", json_string(root));
+	json_object_set_new(json, "copy", berth_json_text_or_null(copy));
 	json_object_set_new(json, "service", berth_json_text(service));
 	json_object_set(json, "ports", ports);
 	return json;
 }
 
-int berth_remembered_save(int dir_fd, const char *key, const char *root, const char *service,
-			  const struct berth_remembered *memory)
+int berth_remembered_save(int dir_fd, const char *key, const char *root, const char *copy,
+			  const char *service, const struct berth_remembered *memory)
 {
 	BERTH_AUTO_JSON json_t *json = NULL;
 	BERTH_AUTO_FREE char *line = NULL;
@@ -138,7 +145,7 @@ int berth_remembered_save(int dir_fd, const char *key, const char *root, const c
 	/*
 	 * Out of memory jansson leaves members away: less is remembered, or nothing can be printed.
 	 */
-	json = format_memory(root, service, memory);
+	json = format_memory(root, copy, service, memory);
 	line = json ? berth_json_line(json) : NULL;
 	if (!line)
 		return -ENOMEM;
@@ -229,7 +236,29 @@ static bool has_gone(const char *root)
 	return stat(root, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-int berth_remembered_foreign(int dir_fd, const char *key, const char *root,
+/* Asked for the same number, or both for none in particular. */
+static bool is_same_wish(const struct berth_remembered_port *a,
+			 const struct berth_remembered_port *b)
+{
+	return strcmp(a->name, b->name) == 0 &&
+	       (a->asked == b->asked || (a->asked == a->given && b->asked == b->given));
+}
+
+void berth_remembered_find_homes(struct berth_remembered *memory,
+				 const struct berth_remembered *old)
+{
+	for (size_t i = 0; i < memory->count; i++) {
+		struct berth_remembered_port *port = &memory->ports[i];
+
+		for (size_t k = 0; k < old->count && !port->home; k++)
+			if (is_same_wish(&old->ports[k], port))
+				port->home = old->ports[k].home;
+		if (!port->home)
+			port->home = port->given;
+	}
+}
+
+int berth_remembered_foreign(int dir_fd, const char *key, const char *root, const char *copy,
 			     struct berth_portset *ret_set)
 {
 	BERTH_AUTO_FREE struct listed *list = NULL;
@@ -254,16 +283,21 @@ int berth_remembered_foreign(int dir_fd, const char *key, const char *root,
 		BERTH_AUTO_JSON json_t *json = read_file(dir_fd, list[i].name);
 
 		theirs = berth_json_string(json, "root", NULL);
-		if (theirs && strcmp(theirs, root) == 0)
+		if (theirs && strcmp(theirs, root) == 0 &&
+		    strcmp(berth_json_string(json, "copy", ""), copy) == 0)
 			continue;
 		if (theirs && theirs[0] == '/' && has_gone(theirs)) {
 			(void)!unlinkat(dir_fd, list[i].name, 0);
 			continue;
 		}
 		parse_memory(json, &memory);
-		for (size_t k = 0; k < memory.count; k++)
-			berth_portset_add(ret_set, (struct berth_range){ memory.ports[k].given,
-									 memory.ports[k].given });
+		for (size_t k = 0; k < memory.count; k++) {
+			const struct berth_remembered_port *port = &memory.ports[k];
+
+			berth_portset_add(ret_set,
+					  (struct berth_range){ port->given, port->given });
+			berth_portset_add(ret_set, (struct berth_range){ port->home, port->home });
+		}
 	}
 	return 0;
 }

@@ -128,11 +128,44 @@ static int parse_port(const char *text, struct berth_wish_port *ret_port, struct
 	return 0;
 }
 
+/* To those that are there; fallbacks to the one of its name. */
+static int add_parsed(struct berth_wish *wish, const struct berth_wish_port *port,
+		      struct berth_err *err)
+{
+	struct berth_wish_port *old = NULL;
+
+	for (size_t i = 0; i < wish->port_count; i++) {
+		if (!strcmp(wish->ports[i].name, port->name))
+			old = &wish->ports[i];
+	}
+	if (!old) {
+		if (wish->port_count == BERTH_WISH_PORTS_MAX)
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "more than %d ports for one service",
+					     BERTH_WISH_PORTS_MAX);
+		wish->ports[wish->port_count++] = *port;
+		return 0;
+	}
+	if (old->list_len > 0 && old->udp != port->udp) {
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "port '%s' is both TCP and UDP",
+			      port->name);
+		berth_err_hint(err, "give each a name of its own");
+		return -EINVAL;
+	}
+	if (old->list_len + port->list_len > BERTH_WISH_LIST_MAX)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				     "more than %d numbers for port '%s'", BERTH_WISH_LIST_MAX,
+				     port->name);
+	memcpy(old->list + old->list_len, port->list, port->list_len * sizeof(port->list[0]));
+	old->list_len += port->list_len;
+	old->udp = port->udp;
+	return 0;
+}
+
 int berth_wish_add_port(struct berth_wish *wish, const char *text, bool *ret_none,
 			struct berth_err *err)
 {
 	struct berth_wish_port port;
-	struct berth_wish_port *old = NULL;
 	struct shown shown;
 	int r;
 
@@ -143,33 +176,57 @@ int berth_wish_add_port(struct berth_wish *wish, const char *text, bool *ret_non
 	r = parse_port(text, &port, err);
 	if (r < 0)
 		return berth_err_wrap(err, r, "--port '%s'", show(text, (size_t)-1, &shown));
+	return add_parsed(wish, &port, err);
+}
 
-	for (size_t i = 0; i < wish->port_count; i++) {
-		if (!strcmp(wish->ports[i].name, port.name))
-			old = &wish->ports[i];
+int berth_wish_add(struct berth_wish *wish, const char *text, struct berth_err *err)
+{
+	struct berth_wish_port port;
+	int r = parse_port(text, &port, err);
+
+	return r < 0 ? r : add_parsed(wish, &port, err);
+}
+
+static void move_range(struct berth_range *range, uint16_t number)
+{
+	uint32_t hi = (uint32_t)number + (uint32_t)(range->hi - range->lo);
+
+	if (!range->lo || berth_range_has(range, number))
+		return;
+	*range = (struct berth_range){ number, hi > UINT16_MAX ? UINT16_MAX : (uint16_t)hi };
+}
+
+/* @number first; it stays in the list only once. */
+static void put_first(struct berth_wish_port *port, uint16_t number)
+{
+	size_t at = 0;
+
+	if (port->list_len && !port->alias && port->list[0] != number)
+		port->alias = port->list[0];
+	while (at < port->list_len && port->list[at] != number)
+		at++;
+	if (at == port->list_len) {
+		/* The old wish gives way; it is no fallback that anybody has named. */
+		port->list_len += !port->list_len;
+		at = 0;
 	}
-	if (!old) {
-		if (wish->port_count == BERTH_WISH_PORTS_MAX)
-			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-					     "more than %d ports for one service",
-					     BERTH_WISH_PORTS_MAX);
-		wish->ports[wish->port_count++] = port;
-		return 0;
+	memmove(&port->list[1], &port->list[0], at * sizeof(port->list[0]));
+	port->list[0] = number;
+}
+
+void berth_wish_move(struct berth_wish *wish, size_t index, uint16_t number)
+{
+	struct berth_wish_port *moved = &wish->ports[index];
+	int32_t distance = moved->list_len ? number - moved->list[0] : 0;
+
+	for (size_t i = 0; i < wish->port_count && distance; i++) {
+		int32_t other = wish->ports[i].list_len ? wish->ports[i].list[0] + distance : 0;
+
+		if (i != index && other > 0 && other <= UINT16_MAX)
+			put_first(&wish->ports[i], (uint16_t)other);
 	}
-	if (old->list_len > 0 && old->udp != port.udp) {
-		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "port '%s' is both TCP and UDP",
-			      port.name);
-		berth_err_hint(err, "give each a name of its own");
-		return -EINVAL;
-	}
-	if (old->list_len + port.list_len > BERTH_WISH_LIST_MAX)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-				     "more than %d numbers for port '%s'", BERTH_WISH_LIST_MAX,
-				     port.name);
-	memcpy(old->list + old->list_len, port.list, port.list_len * sizeof(port.list[0]));
-	old->list_len += port.list_len;
-	old->udp = port.udp;
-	return 0;
+	put_first(moved, number);
+	move_range(&wish->range, number);
 }
 
 /* Within one list; @port may have no wish at all. */

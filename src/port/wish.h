@@ -20,6 +20,8 @@ struct berth_wish_port {
 	bool udp; /* "/udp" after the list */
 	uint16_t list[BERTH_WISH_LIST_MAX]; /* first the wish, then its fallbacks in order */
 	size_t list_len; /* 0: no wish of its own */
+	uint16_t alias; /* what its program and its neighbours call it, where the wish is another
+			   number; 0: nothing */
 };
 
 struct berth_wish {
@@ -41,6 +43,15 @@ struct berth_wish {
  */
 BERTH_MUST_USE int berth_wish_add_port(struct berth_wish *wish, const char *text, bool *ret_none,
 				       struct berth_err *err);
+/* The same but "none", and @err does not speak of an option. */
+BERTH_MUST_USE int berth_wish_add(struct berth_wish *wish, const char *text, struct berth_err *err);
+
+/*
+ * The wish is @number now: the search starts there, in a range of the same length if it is not in
+ * that of @wish. What was wished before is the alias, and the list's other numbers follow. The
+ * ports beside port @index that have wishes keep their distance.
+ */
+void berth_wish_move(struct berth_wish *wish, size_t index, uint16_t number);
 
 /*
  * Check what only the whole can tell: lists that are zipped (more than one port with fallbacks)

@@ -10,7 +10,8 @@
 #include "base/str.h"
 
 enum {
-	ARG_MAX_LEN = 1024
+	ARG_MAX_LEN = 1024,
+	COMMAND_MAX_LEN = 16 * 1024,
 };
 
 /* In the order of the enum. @arg: what the word is followed by, NULL: nothing. */
@@ -24,6 +25,7 @@ static const struct {
 	[BERTH_CHECK_HTTP] = { "http", "PATH", .live = true },
 	[BERTH_CHECK_LOG] = { "log", "PATTERN" },
 	[BERTH_CHECK_NOTIFY] = { "notify" },
+	[BERTH_CHECK_EXEC] = { "exec", "COMMAND", .live = true },
 };
 
 /* Text of the user's, fit for a message. */
@@ -55,9 +57,10 @@ static int refuse_word(const char *text, size_t len, bool live, struct berth_err
 	if (closest)
 		berth_err_hint(err, "did you mean '%s'?", closest);
 	else if (live)
-		berth_err_hint(err, "tcp or 'http PATH'");
+		berth_err_hint(err, "tcp, 'http PATH' or 'exec COMMAND'");
 	else
-		berth_err_hint(err, "listen, tcp, 'http PATH', 'log PATTERN' or notify");
+		berth_err_hint(err,
+			       "listen, tcp, 'http PATH', 'log PATTERN', notify or 'exec COMMAND'");
 	return -EINVAL;
 }
 
@@ -121,6 +124,27 @@ static int check_pattern(const char *pattern, struct berth_err *err)
 	return -EINVAL;
 }
 
+/* The shell says what is wrong with it, when it is run. */
+static int check_command(const char *command, struct berth_err *err)
+{
+	struct shown shown;
+
+	if (strlen(command) <= COMMAND_MAX_LEN)
+		return 0;
+	return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "a command of more than %d bytes: '%s'",
+			     COMMAND_MAX_LEN, show(command, (size_t)-1, &shown));
+}
+
+/* An argument of each kind that has one. */
+static const struct {
+	const char *example;
+	int (*check)(const char *arg, struct berth_err *err);
+} args[] = {
+	[BERTH_CHECK_HTTP] = { "/health", check_path },
+	[BERTH_CHECK_LOG] = { "listening on", check_pattern },
+	[BERTH_CHECK_EXEC] = { "pg_isready -p {port}", check_command },
+};
+
 static int check_arg(enum berth_check_kind kind, const char *arg, struct berth_err *err)
 {
 	const char *word = kinds[kind].word;
@@ -133,11 +157,10 @@ static int check_arg(enum berth_check_kind kind, const char *arg, struct berth_e
 	if (!arg || !*arg) {
 		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' needs a %s", word,
 			      kinds[kind].arg);
-		berth_err_hint(err, "in one word for the shell: '%s %s'", word,
-			       kind == BERTH_CHECK_HTTP ? "/health" : "listening on");
+		berth_err_hint(err, "in one word for the shell: '%s %s'", word, args[kind].example);
 		return -EINVAL;
 	}
-	return kind == BERTH_CHECK_HTTP ? check_path(arg, err) : check_pattern(arg, err);
+	return args[kind].check(arg, err);
 }
 
 int berth_check_parse(const char *text, bool live, struct berth_check *ret_check,
@@ -154,7 +177,7 @@ int berth_check_parse(const char *text, bool live, struct berth_check *ret_check
 		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
 			      "'%s' tells when a service is ready, not whether it is still alive",
 			      kinds[kind].word);
-		berth_err_hint(err, "tcp or 'http PATH'");
+		berth_err_hint(err, "tcp, 'http PATH' or 'exec COMMAND'");
 		return -EINVAL;
 	}
 	r = check_arg(kind, arg, err);

@@ -245,7 +245,7 @@ static size_t add_part(char *buf, size_t len, const char *part)
 
 void berth_identity_seal(struct berth_identity *identity)
 {
-	char text[2 * PATH_MAX + BERTH_NAME_MAX + 16], instance[16], hex[33];
+	char text[2 * PATH_MAX + 2 * BERTH_NAME_MAX + 16], instance[16], hex[33];
 	size_t len;
 
 	snprintf(instance, sizeof(instance), "%u", identity->instance);
@@ -253,6 +253,8 @@ void berth_identity_seal(struct berth_identity *identity)
 	len = add_part(text, len, identity->folder);
 	len = add_part(text, len, identity->service);
 	len = add_part(text, len, instance);
+	if (identity->copy[0])
+		len = add_part(text, len, identity->copy);
 	berth_str_hash(text, len, hex);
 	berth_str_copy(identity->key, sizeof(identity->key), hex);
 

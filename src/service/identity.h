@@ -24,12 +24,13 @@ struct berth_identity {
 	char branch[128]; /* of .git/HEAD; short hash when detached; "" without git */
 	bool linked; /* a linked worktree (git-worktree(1)) */
 	char service[BERTH_NAME_MAX];
+	char copy[BERTH_NAME_MAX]; /* of `up --as`: several stacks in one folder; "" else */
 	unsigned int instance; /* 1 .. */
 	/*
 	 * Set by berth_identity_seal(): hex of a 128-bit hash (FNV-1a 128) over root, folder,
-	 * service, instance, NUL-separated. `family` leaves out the instance, and stands for the
-	 * root by the main worktree's path, so that copies of one service in several worktrees
-	 * share it.
+	 * service, instance and the copy if it has a name, NUL-separated. `family` leaves out
+	 * instance and copy, and stands for the root by the main worktree's path, so that copies
+	 * of one service in several worktrees share it.
 	 */
 	char key[BERTH_KEY_MAX];
 	char family[BERTH_KEY_MAX];

@@ -62,10 +62,11 @@ void berth_probe_start(struct berth_probe *probe, int64_t now_ns)
 static void plan_next(struct berth_probe *probe, int64_t now_ns)
 {
 	int64_t period = from_ms(probe->timing.period_ms);
+	int64_t poll = probe->timing.poll_ms ? from_ms(probe->timing.poll_ms) : poll_ns;
 
 	probe->under_way = false;
-	if (probe->use == BERTH_PROBE_READINESS && !probe->was_ok && period > poll_ns)
-		period = poll_ns;
+	if (probe->use == BERTH_PROBE_READINESS && !probe->was_ok && period > poll)
+		period = poll;
 	probe->next_ns = later(probe->started_ns, period);
 	if (probe->next_ns < now_ns)
 		probe->next_ns = now_ns;

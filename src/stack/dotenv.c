@@ -36,9 +36,9 @@ static bool is_blank(char c)
 
 static bool is_key(char c, bool first)
 {
-	if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_')
+	if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')
 		return true;
-	return !first && ((c >= '0' && c <= '9') || c == '.');
+	return !first && c == '.';
 }
 
 static void skip_blanks(struct reader *reader)
@@ -120,18 +120,10 @@ static int read_bare(struct reader *reader, struct berth_str *value)
 	return 0;
 }
 
-/* What a backslash in double quotes and the character after it stand for; '\0': for themselves. */
-static char unescape(char c)
+/* Does a backslash in double quotes take @c with it? Before the end of a line it stands for itself. */
+static bool is_escaped(char c)
 {
-	switch (c) {
-	case 'n':
-		return '\n';
-	case '"':
-	case '\\':
-		return c;
-	default:
-		return '\0';
-	}
+	return c != '\n' && c != '\r';
 }
 
 /* Behind the opening quote, through the closing one, which may be lines further down (a key). */
@@ -147,8 +139,11 @@ static int read_quoted(struct reader *reader, char quote, struct berth_str *valu
 		if (c == '\n')
 			reader->line++;
 		if (c == '\\' && quote == '"' && reader->end - reader->p > 1 &&
-		    unescape(reader->p[1]))
-			c = unescape(*++reader->p);
+		    is_escaped(reader->p[1])) {
+			c = *++reader->p;
+			if (c == 'n')
+				c = '\n';
+		}
 		berth_str_add_bytes(value, &c, 1);
 	}
 	if (reader->p == reader->end)

@@ -148,3 +148,18 @@ bool berth_template_has(const char *text, const struct berth_template_var *vars,
 	}
 	return false;
 }
+
+bool berth_template_next(const char *text, size_t *at, const char **ret_name, size_t *ret_len)
+{
+	struct piece piece;
+
+	while ((piece = next_piece(text + *at)).kind != PIECE_END) {
+		*at += piece.len;
+		if (piece.kind != PIECE_NAME)
+			continue;
+		*ret_name = piece.name;
+		*ret_len = piece.name_len;
+		return true;
+	}
+	return false;
+}

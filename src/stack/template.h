@@ -22,3 +22,8 @@ BERTH_MUST_USE int berth_template_expand(const char *text, const struct berth_te
 					 struct berth_err *err);
 /* Does @text hold {name} for one of @vars? */
 bool berth_template_has(const char *text, const struct berth_template_var *vars, size_t count);
+/*
+ * The next {name} of @text at *@at or behind it, which is moved behind its brace. @ret_name is its
+ * first letter, in @text. False: there is none.
+ */
+bool berth_template_next(const char *text, size_t *at, const char **ret_name, size_t *ret_len);

@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	BERTH_CLEANUP(berth_candidates_freep) struct berth_candidates *candidates = NULL;
 	struct input input = { data, size };
 	struct berth_wish wish = { 0 };
-	struct berth_candidate remembered = { 0 };
+	struct berth_candidate remembered[2] = { 0 }, pinned = { 0 };
 	struct berth_candidates_spec spec = { .wish = &wish };
 	enum berth_port_reason reason;
 	uint8_t flags = take_byte(&input);
@@ -122,8 +122,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		spec.foreign_fn = is_foreign;
 	if (flags & 4) {
 		for (size_t i = 0; i < BERTH_WISH_PORTS_MAX; i++)
-			remembered.port[i] = take_port(&input);
-		spec.remembered = &remembered;
+			remembered[0].port[i] = take_port(&input);
+		spec.remembered = remembered;
+		spec.remembered_count = 1;
+	}
+	if (flags & 8) {
+		for (size_t i = 0; i < BERTH_WISH_PORTS_MAX; i++)
+			pinned.port[i] = take_port(&input);
+		spec.pinned = &pinned;
+	}
+	if (flags & 16) {
+		for (size_t i = 0; i < BERTH_WISH_PORTS_MAX; i++)
+			remembered[1].port[i] = take_port(&input);
+		spec.remembered = remembered;
+		spec.remembered_count = 2;
 	}
 	MUST(berth_candidates_new(&spec, &candidates) == 0);
 	while (berth_candidates_next(candidates, &offered[count], &reason)) {
@@ -131,7 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bool foreign = false;
 
 		MUST(reason == BERTH_PORT_WISHED || reason == BERTH_PORT_REMEMBERED ||
-		     reason == BERTH_PORT_TAKEN || reason == BERTH_PORT_ANY);
+		     reason == BERTH_PORT_TAKEN || reason == BERTH_PORT_ANY ||
+		     (reason == BERTH_PORT_PINNED && spec.pinned && count == 0));
 		if (reason == BERTH_PORT_ANY) {
 			MUST(wish.any && !wish.strict && candidate->port[0] == 0);
 			MUST(!berth_candidates_next(candidates, &offered[count], &reason));
@@ -142,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(memcmp(&offered[i], candidate, sizeof(*candidate)));
 		for (size_t i = 0; i < BERTH_WISH_PORTS_MAX; i++)
 			foreign |= candidate->port[i] && is_foreign(candidate->port[i], NULL);
-		held_back |= foreign;
+		held_back |= foreign && reason != BERTH_PORT_PINNED;
 		MUST(!spec.foreign_fn || foreign || !held_back);
 		MUST(!wish.strict || count == 0);
 		MUST(++count < OFFERED_MAX);

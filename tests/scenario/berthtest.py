@@ -41,7 +41,7 @@ USAGE, UNKNOWN, ALREADY, NO_PORT, TIMED_OUT, OWN_FAILURE, NOT_EXECUTABLE, NOT_FO
     2, 3, 4, 75, 124, 125, 126, 127)
 
 STATES = {"waiting", "starting", "ready", "unready", "stopping", "stopped", "failed"}
-REASONS = {"wished", "remembered", "taken", "reserved", "group", "any", "extra", "tool"}
+REASONS = {"wished", "pinned", "remembered", "taken", "reserved", "group", "any", "extra", "tool"}
 ERROR_CODES = {"usage", "config", "not-found", "not-running", "already-running", "no-port", "start-failed",
                "not-ready", "timeout", "refused", "denied", "unsupported", "internal"}
 

@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import signal
 import warnings
 
 import pytest
@@ -93,6 +94,19 @@ def test_each_line_of_a_log_is_a_document(world):
         validate(line, "log")
     assert sorted((line["stream"], line["text"]) for line in lines) == [
         ("stderr", "odd"), ("stdout", "starting"), ("stdout", "up")]
+
+
+def test_each_line_of_a_stack_is_a_document(world):
+    with open(os.path.join(world.project, "berth.yaml"), "w", encoding="utf-8") as file:
+        file.write("services:\n  web: {command: [sh, -c, 'echo up; exec sleep 600'], port: none}\n"
+                   "  job: {command: [sh, -c, 'exit 3'], port: none}\n")
+    up = world.start("up", "--json")
+    up.wait_for('"text":"up"', stream="out")
+    up.wait_for('"stream":"berth"', stream="out")
+    up.signal(signal.SIGINT)
+    up.wait()
+    for line in up.out.splitlines():
+        validate(json.loads(line), "log")
 
 
 def test_documents_without_a_service(world):

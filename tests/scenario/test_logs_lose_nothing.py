@@ -17,6 +17,7 @@ import pytest
 
 from berthtest import BERTH, UNKNOWN, ids, root_and_user, wait_until
 
+CLOCK = r"\d\d:\d\d:\d\d"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 # Says ARGV[1] numbered lines, the last without a newline, then makes the file ARGV[2] and waits to be ended.
@@ -82,6 +83,11 @@ def files_of(world, service):
 
 def end_of(world, name):
     wait_until(lambda: world.berth("ls", "--json").json["services"] == [], f"{name} has ended")
+
+
+def end_of_one(world, name):
+    wait_until(lambda: all(service["service"] != name for service in world.berth("ls", "--json").json["services"]),
+               f"{name} has ended")
 
 
 @ids("I4")
@@ -172,10 +178,10 @@ def test_a_follower_ends_with_its_service(world):
     other = Echo(world, "web")
     follower = world.start("logs", "-f", "api", "web")
     echo.say("one\n")
-    follower.wait_for(r"api \| one", stream="out")
+    follower.wait_for(r"api\.1 \| one$", stream="out")
     echo.end()
     other.say("two\n")
-    follower.wait_for(r"web \| two", stream="out")
+    follower.wait_for(r"web\.1 \| two$", stream="out")
     assert follower.popen.poll() is None
     world.berth("stop", "web")
     assert follower.wait() == 0 and follower.err == ""
@@ -262,11 +268,13 @@ def test_bytes_are_as_they_were_written(world):
 @ids("I4")
 def test_a_terminal_is_not_at_the_mercy_of_a_service(world):
     echo = Echo(world, "api")
-    echo.say(b"\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\n")
-    until_logged(world, "api", "red")
+    echo.say(b"\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\x1b]unended\x08\n10%\r20%\r\n")
+    until_logged(world, "api", "20%")
     shown = world.start("logs", "api", terminal=True)
     shown.wait()
-    assert "\x1b[2J" not in shown.out and "\x1b]" not in shown.out and "\\e[2J" in shown.out
+    assert "\x1b[2J" not in shown.out and "\x1b]" not in shown.out and "\x08" not in shown.out
+    assert re.search(r"red.* \\e]unended\\x08", shown.out) and "title" not in shown.out
+    assert "10%" not in shown.out and "20%" in shown.out
 
 
 @ids("I4")
@@ -285,7 +293,61 @@ def test_several_services_are_merged_by_time(world):
     for i, echo in enumerate([first, second, first, second]):
         echo.say(f"line {i}\n")
         until_logged(world, ["api", "worker"][i % 2], f"line {i}\n")
-    assert logs(world) == "api    | line 0\nworker | line 1\napi    | line 2\nworker | line 3\n"
+    lines = logs(world).splitlines()
+    assert [re.fullmatch(rf"{CLOCK} (.*)", line).group(1) for line in lines] == [
+        "api.1    | line 0", "worker.1 | line 1", "api.1    | line 2", "worker.1 | line 3"]
+    assert logs(world, "--no-prefix") == "".join(f"line {i}\n" for i in range(4))
+    stamped = logs(world, "--timestamps").splitlines()
+    assert [re.fullmatch(rf"{STAMP} (.*)", line).group(1) for line in stamped] == [
+        "api.1    | line 0", "worker.1 | line 1", "api.1    | line 2", "worker.1 | line 3"]
+    stamped = logs(world, "--timestamps", "--no-prefix").splitlines()
+    assert [re.fullmatch(rf"{STAMP} (.*)", line).group(1) for line in stamped] == [f"line {i}" for i in range(4)]
+
+
+@ids("I4")
+def test_each_service_has_a_colour_of_its_own(world):
+    """foreman's: cyan and yellow. The instances of one service share it."""
+    api = background(world, "api", "sh", "-c", "echo a word; exec sleep 1000", options=["--instances", "2"])
+    background(world, "web", "sh", "-c", "echo another; exec sleep 1000")
+    until_logged(world, f"{api['service']}.2", "a word\n")
+    until_logged(world, "web", "another\n")
+    shown = world.start("logs", terminal=True, env={"TERM": "xterm"})
+    shown.wait()
+    heads = {tuple(head) for head in re.findall(r"\x1b\[(\d+)m[\d:]{8} (\S+) \| \x1b\[0m", shown.out)}
+    assert heads == {("36", "api.1"), ("36", "api.2"), ("33", "web.1")}
+
+
+@ids("I4")
+def test_a_follower_of_the_project_hears_those_who_come_later(world):
+    first = Echo(world, "api")
+    first.say("one\n")
+    follower = world.start("logs", "-f")
+    follower.wait_for("^one$", stream="out")
+    second = Echo(world, "worker")
+    second.say("two\n")
+    follower.wait_for(r"worker\.1 \| two$", stream="out")
+    first.end()
+    end_of_one(world, "api")
+    second.say("three\n")
+    follower.wait_for(r"worker\.1 \| three$", stream="out")
+    assert follower.popen.poll() is None
+    second.end()
+    assert follower.wait() == 0 and follower.err == ""
+
+
+@ids("I4")
+def test_who_follows_one_service_does_not_hear_another(world):
+    first = Echo(world, "api")
+    follower = world.start("logs", "-f", "api")
+    first.say("one\n")
+    follower.wait_for("^one$", stream="out")
+    second = Echo(world, "worker")
+    second.say("two\n")
+    until_logged(world, "worker", "two\n")
+    first.say("three\n")
+    first.end()
+    assert follower.wait() == 0
+    assert follower.out == "one\nthree\n"
 
 
 @ids("I4")

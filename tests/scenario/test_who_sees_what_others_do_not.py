@@ -371,8 +371,23 @@ def test_a_stranger_beside_a_lease_is_not_missed(world):
     victim = world.victim()
     world.run_d("--name", "web", "--steer", "off", "--port", "5000", "--", *victim.argv("127.0.0.1:5000"))
     stranger = world.stranger("127.0.0.2:5000")
+    silent = world.stranger("bind:127.0.0.3:5000")
     pids = {holder["pid"] for holder in look_at(world, 5000)["holders"]}
-    assert {stranger.pid, *victim.pids()} <= pids
+    assert {stranger.pid, silent.pid, *victim.pids()} <= pids
+
+
+@ids("N9")
+@root_and_user
+def test_what_a_service_has_bound_and_does_not_listen_on_is_told(world):
+    """Of a lease it is the supervisor that is asked for such sockets, and not the kernel's table."""
+    victim = world.victim()
+    world.run_d("--name", "web", "--port", "5000", "--", *victim.argv("127.0.0.1:5000", "bind:[::1]:5000"))
+    document = look_at(world, 5000)
+    held = {(holder["kind"], holder["address"]): holder["pid"] for holder in document["holders"]}
+    victim_pid, supervisor = victim.pids()[0], world.services()[0]["supervisor_pid"]
+    assert held == {("listener", "127.0.0.1"): victim_pid, ("bound", "::1"): victim_pid,
+                    ("lease", "0.0.0.0"): supervisor, ("lease", "::"): supervisor}
+    assert document["refused"] == ["0.0.0.0", "::", "127.0.0.1", "::1"]
 
 
 # --- what the kernel keeps back ---

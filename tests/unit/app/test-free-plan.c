@@ -325,6 +325,21 @@ static void a_port_of_a_service_is_known_by_its_record_where_nobody_is_seen(void
 	end(&m);
 }
 
+static void what_is_bound_outside_for_a_service_is_its_own_whoever_has_it(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	begin(&m);
+	m.services[0].outside = true;
+	m.look.hidden_processes = 1;
+	a_socket(&m, BERTH_LOOK_LISTENER, 5001)->uid = OTHER; /* docker-proxy, root's */
+	make(&m, 1);
+	assert_int_equal(m.plan.entries[0].how, BERTH_FREE_SERVICE);
+	assert_int_equal(m.plan.entries[0].verdict, BERTH_FREE_END);
+	end(&m);
+}
+
 static void the_container_behind_its_proxies_is_stopped_once(void **state)
 {
 	struct machine m;
@@ -836,6 +851,7 @@ int main(void)
 		cmocka_unit_test(all_of_one_service_is_one_entry),
 		cmocka_unit_test(a_service_of_berth_needs_no_consent_wherever_its_folder_is),
 		cmocka_unit_test(a_port_of_a_service_is_known_by_its_record_where_nobody_is_seen),
+		cmocka_unit_test(what_is_bound_outside_for_a_service_is_its_own_whoever_has_it),
 		cmocka_unit_test(the_container_behind_its_proxies_is_stopped_once),
 		cmocka_unit_test(a_proxy_that_we_may_not_see_is_known_by_what_publishes_the_port),
 		cmocka_unit_test(systemd_is_told_to_stop_the_socket_unit),

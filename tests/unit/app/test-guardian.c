@@ -298,6 +298,77 @@ static void children_are_heard_of_where_they_were_ignored_at_the_start(void **st
 	assert_int_equal(play_after(SIG_IGN, stop_being_ignored, true), 0);
 }
 
+static char made[64]; /* by stop commands */
+
+static int give_order(int report_fd, const char *unit, const char *script)
+{
+	const struct berth_note note = { .kind = BERTH_NOTE_ORDER };
+	BERTH_AUTO_JSON json_t *order =
+		script ? json_pack("{s:s,s:[s,s,s],s:s,s:[s]}", "id", unit, "argv", "/bin/sh", "-c",
+				   script, "cwd", "/tmp", "env", "WORD=told")
+		       : json_pack("{s:s}", "id", unit);
+
+	return berth_note_send(report_fd, &note, order, -1);
+}
+
+/* The first is changed, the second taken back, the third is not. */
+static int give_orders_and_die(int report_fd, pid_t guardian)
+{
+	char first[128], second[128], third[128];
+
+	(void)guardian;
+	snprintf(first, sizeof(first), "echo first $WORD $PWD >> %s", made);
+	snprintf(second, sizeof(second), "echo second >> %s", made);
+	snprintf(third, sizeof(third), "sleep 0.1; echo third >> %s; exit 3", made);
+	CHECK(give_order(report_fd, "aaaaaa", second) == 0);
+	CHECK(give_order(report_fd, "bbbbbb", second) == 0);
+	CHECK(give_order(report_fd, "cccccc", third) == 0);
+	CHECK(give_order(report_fd, "aaaaaa", first) == 0);
+	CHECK(give_order(report_fd, "bbbbbb", NULL) == 0);
+	kill(getpid(), SIGKILL);
+	return 1;
+}
+
+static int give_orders_and_end(int report_fd, pid_t guardian)
+{
+	char script[128];
+
+	(void)guardian;
+	snprintf(script, sizeof(script), "echo in vain >> %s", made);
+	CHECK(give_order(report_fd, "aaaaaa", script) == 0);
+	return 0;
+}
+
+/* The lines that they have written, sorted by nothing; the file is gone then. */
+static void take_made(char *buf, size_t size)
+{
+	int fd = open(made, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : 0;
+
+	assert_true(n >= 0);
+	buf[n] = '\0';
+	berth_fd_close(&fd);
+	unlink(made);
+}
+
+static void stop_commands_are_carried_out_when_the_supervisor_was_killed(void **state)
+{
+	char text[256];
+
+	(void)state;
+	snprintf(made, sizeof(made), "/tmp/test-guardian-%d", getpid());
+	unlink(made);
+	assert_int_equal(play(give_orders_and_end, true), 0);
+	take_made(text, sizeof(text));
+	assert_string_equal(text, "");
+	assert_int_equal(play(give_orders_and_die, true), 125);
+	take_made(text, sizeof(text));
+	assert_string_equal(text, "first told /tmp\nthird\n");
+	assert_int_equal(play_after(SIG_IGN, give_orders_and_die, false), 125);
+	take_made(text, sizeof(text));
+	assert_string_equal(text, "first told /tmp\nthird\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +379,7 @@ int main(void)
 		cmocka_unit_test(an_orphan_of_somebody_else_is_reaped),
 		cmocka_unit_test(a_supervisor_that_was_killed_is_said_to_be),
 		cmocka_unit_test(children_are_heard_of_where_they_were_ignored_at_the_start),
+		cmocka_unit_test(stop_commands_are_carried_out_when_the_supervisor_was_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

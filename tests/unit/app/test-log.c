@@ -514,6 +514,8 @@ static void logs_that_nobody_knows_are_removed(void **state)
 	assert_int_equal(futimens(log_.file.fd, times), 0); /* quiet, but written */
 	assert_int_equal(berth_log_open(&other, &loop, "3fffff", &limits, &err), 0);
 	berth_log_close(&other);
+	assert_true(has_log("3bbbbb.log"));
+	berth_log_tidy();
 	assert_false(has_log("3bbbbb.log"));
 	assert_false(has_log("3bbbbb.log.1") || has_log("3bbbbb.log.2"));
 	assert_true(has_log("3ccccc.log"));

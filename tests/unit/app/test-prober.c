@@ -876,11 +876,141 @@ static void other_checks_are_no_affair_of_it(void **state)
 	service_deinit(&service);
 }
 
+/* ---- outside: whoever answers ---- */
+
+static void start_outside(struct service *service, const struct berth_check *check)
+{
+	struct berth_prober_spec spec = { .check = check,
+					  .outside = PORT,
+					  .timeout_ms = DEADLINE_MS };
+
+	service->heard = (struct heard){ 0 };
+	assert_int_equal(berth_prober_start(&service->prober, &service->loop, &spec,
+					    berth_time_mono_ns(), on_result, &service->heard),
+			 0);
+	assert_int_equal(service->heard.times, 0);
+}
+
+/* As a supervisor does: the prober's own deadlines count too. */
+static void turn_with_timers(struct service *service)
+{
+	int64_t end = berth_time_mono_ns() + DEADLINE_MS * 1000000LL;
+
+	while (!service->heard.times) {
+		assert_true(berth_time_mono_ns() < end);
+		assert_int_equal(
+			berth_loop_turn(&service->loop, berth_prober_deadline(&service->prober)),
+			0);
+		berth_prober_expire(&service->prober, berth_time_mono_ns());
+	}
+}
+
+static void outside_any_programs_answer_counts(void **state)
+{
+	static const char *const hosts[] = { "0.0.0.0", "127.0.0.1", "::1" };
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(hosts); i++) {
+		struct service service;
+		int fd, client;
+		char buf[16];
+
+		service_init(&service);
+		fd = listen_on((struct listen_spec){ .host = hosts[i], .v6only = true });
+		start_outside(&service, &tcp);
+		turn_with_timers(&service);
+		assert_heard(&service, true, "connected");
+		/* It goes as the others do: without a reset. */
+		client = accept_one(fd);
+		assert_int_equal(read_all(client, buf, sizeof(buf)), 0);
+		close(client);
+		turn_until_it_rests(&service);
+		close(fd);
+		service_deinit(&service);
+	}
+}
+
+static void outside_a_connection_that_is_closed_at_once_is_none(void **state)
+{
+	struct service service;
+	int fd;
+
+	service_init(&service);
+	fd = listen_on((struct listen_spec){ .host = "127.0.0.1" });
+	start_outside(&service, &tcp);
+	assert_int_equal(berth_loop_turn(&service.loop, berth_time_mono_ns() + 1000000000), 0);
+	assert_int_equal(service.heard.times, 0);
+	close(accept_one(fd));
+	turn_with_timers(&service);
+	assert_heard(&service, false, "closed at once");
+	assert_null(service.prober.call);
+	close(fd);
+	service_deinit(&service);
+}
+
+static void outside_who_speaks_first_need_not_be_waited_for(void **state)
+{
+	struct service service;
+	int fd, client;
+
+	service_init(&service);
+	fd = listen_on((struct listen_spec){ .host = "127.0.0.1" });
+	start_outside(&service, &tcp);
+	client = accept_one(fd);
+	write_all(client, "220 hello\r\n");
+	turn_until_heard(&service); /* no timer runs here */
+	assert_heard(&service, true, "connected");
+	close(client);
+	close(fd);
+	service_deinit(&service);
+}
+
+static void outside_nobody_in_either_family_is_a_failure(void **state)
+{
+	struct service service;
+
+	service_init(&service);
+	start_outside(&service, &tcp);
+	turn_with_timers(&service);
+	assert_heard(&service, false, "Connection refused");
+	start_outside(&service, &http);
+	turn_with_timers(&service);
+	assert_heard(&service, false, "Connection refused");
+	service_deinit(&service);
+}
+
+static void outside_http_is_asked_of_whoever_is_there(void **state)
+{
+	struct service service;
+	char request[1024];
+	int fd, client;
+
+	service_init(&service);
+	fd = listen_on((struct listen_spec){ .host = "::1", .v6only = true });
+	start_outside(&service, &http);
+	for (int i = 0; i < 3; i++) /* refused, connected, sent */
+		assert_int_equal(berth_loop_turn(&service.loop, berth_time_mono_ns() + 1000000000),
+				 0);
+	client = accept_one(fd);
+	assert_true(read_all(client, request, sizeof(request)) > 0);
+	assert_non_null(strstr(request, "GET /health?a=b HTTP/1.1"));
+	write_all(client, "HTTP/1.1 204 Yes\r\n\r\n");
+	close(client);
+	turn_with_timers(&service);
+	assert_heard(&service, true, "HTTP 204");
+	close(fd);
+	service_deinit(&service);
+}
+
 #define IN_NETNS(test) cmocka_unit_test_setup(test, own_netns_setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		IN_NETNS(outside_any_programs_answer_counts),
+		IN_NETNS(outside_a_connection_that_is_closed_at_once_is_none),
+		IN_NETNS(outside_who_speaks_first_need_not_be_waited_for),
+		IN_NETNS(outside_nobody_in_either_family_is_a_failure),
+		IN_NETNS(outside_http_is_asked_of_whoever_is_there),
 		IN_NETNS(tcp_is_a_connection_that_ends_without_a_reset),
 		IN_NETNS(what_lingers_is_closed_at_the_deadline_without_a_word),
 		IN_NETNS(http_is_a_status_from_200_to_399),

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "app/history.h"
+#include "app/ports-file.h"
 #include "os/child.h"
 #include "os/notify.h"
 
@@ -297,6 +298,74 @@ static void after_a_reboot_only_the_record_goes(void **state)
 	end_orphan(&orphan);
 }
 
+static json_t *order_of(const char *script)
+{
+	return json_pack("{s:[s,s,s],s:s,s:[s]}", "argv", "/bin/sh", "-c", script, "cwd", top,
+			 "env", "WORD=told");
+}
+
+static bool take_file(const char *name)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", top, name);
+	return unlink(path) == 0;
+}
+
+static void the_stop_command_of_the_record_is_carried_out_once(void **state)
+{
+	struct orphan marked = start_orphan(MARKED);
+	BERTH_AUTO_JSON json_t *record = record_of(NULL);
+
+	(void)state;
+	/* By then nothing of it lives that could be in its way. */
+	set(record, "stop", order_of("echo >> $WORD; exit 3"));
+	assert_int_equal(berth_registry_write(&registry, id, record), 0);
+	assert_int_equal(berth_sweep(&registry, record), 1);
+	assert_false(is_alive(&marked));
+	assert_true(take_file("told"));
+	assert_null(berth_registry_read(&registry, id));
+	/* Who comes late with a copy of the record has nothing to do. */
+	assert_int_equal(berth_sweep(&registry, record), 0);
+	assert_false(take_file("told"));
+	end_orphan(&marked);
+}
+
+static void after_a_reboot_no_stop_command_is_run(void **state)
+{
+	BERTH_AUTO_JSON json_t *record = record_of(NULL);
+
+	(void)state;
+	set(record, "stop", order_of("echo >> $WORD"));
+	set(record, "boot", json_string("00000000-0000-0000-0000-000000000000"));
+	assert_int_equal(berth_registry_write(&registry, id, record), 0);
+	json_decref(record);
+	record = berth_registry_read(&registry, id);
+	assert_int_equal(berth_sweep(&registry, record), 0);
+	assert_false(take_file("told"));
+	assert_null(berth_registry_read(&registry, id));
+}
+
+static void a_damaged_stop_command_is_none(void **state)
+{
+	static const char *const texts[] = { "7",
+					     "[]",
+					     "{}",
+					     "{\"argv\":[]}",
+					     "{\"argv\":[7]}",
+					     "{\"argv\":[\"/no/such\"],\"env\":[7,\"=\"]}" };
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(texts); i++) {
+		BERTH_AUTO_JSON json_t *record = record_of(NULL);
+
+		set(record, "stop", json_loads(texts[i], JSON_DECODE_ANY, NULL));
+		assert_int_equal(berth_registry_write(&registry, id, record), 0);
+		assert_int_equal(berth_sweep(&registry, record), 0);
+		assert_null(berth_registry_read(&registry, id));
+	}
+}
+
 static void damaged_sessions_mean_nobody(void **state)
 {
 	static const char *const texts[] = { "[]",
@@ -331,8 +400,22 @@ static const char *write_file(const char *name, const char *text, char path[PATH
 	return path;
 }
 
+/* What a service whose supervisor was @owner has said in a ports file that others use too. */
+static void say_in_ports_file(const char *path, const struct berth_proc_id *owner,
+			      const char *service, uint16_t number)
+{
+	char boot[37];
+	const struct berth_portsfile_port port = { "main", number, 0, "http://localhost:1" };
+	const struct berth_portsfile_unit unit = { service, 1, "ready", &port, 1 };
+	const struct berth_portsfile_owner who = { *owner, boot };
+
+	assert_int_equal(berth_procfs_boot_id(boot), 0);
+	assert_int_equal(berth_ports_file_set_run(path, &who, &unit, NULL), 0);
+}
+
 static void what_a_record_has_put_around_is_taken_back(void **state)
 {
+	const struct berth_proc_id self = id_of(getpid());
 	BERTH_AUTO_JSON json_t *record = record_of(NULL), *shared = NULL, *ends = NULL;
 	char pid_file[PATH_SIZE], ports_file[PATH_SIZE];
 	const json_t *end;
@@ -340,10 +423,9 @@ static void what_a_record_has_put_around_is_taken_back(void **state)
 	(void)state;
 	json_array_append_new(berth_registry_private(record, "files"),
 			      json_string(write_file("api.pid", "1\n", pid_file)));
-	write_file(
-		"ports.json",
-		"{\"api\":5000,\"api_url\":\"http://localhost:5000\",\"web\":5001,\"x\":\"5000\"}",
-		ports_file);
+	write_file("ports.json", "{\"api_port\":4999,\"x\":\"5000\"}", ports_file);
+	say_in_ports_file(ports_file, &self, "web", 5001);
+	say_in_ports_file(ports_file, &supervisor, "api", 5000);
 	set(record, "ports_file", json_string(ports_file));
 	assert_int_equal(berth_registry_write(&registry, id, record), 0);
 	berth_registry_claim_port(&registry, 5000, id);
@@ -351,8 +433,10 @@ static void what_a_record_has_put_around_is_taken_back(void **state)
 
 	assert_int_equal(access(pid_file, F_OK), -1);
 	shared = json_load_file(ports_file, 0, NULL);
-	assert_int_equal(json_object_size(shared), 2);
-	assert_int_equal(berth_json_int(shared, "web", 0), 5001);
+	assert_int_equal(berth_json_int(shared, "web_port", 0), 5001);
+	/* as it was before */
+	assert_int_equal(berth_json_int(shared, "api_port", 0), 4999);
+	assert_null(json_object_get(shared, "api_url"));
 	assert_string_equal(berth_json_string(shared, "x", ""), "5000");
 	assert_null(berth_registry_read(&registry, id));
 	assert_null(berth_registry_find_port(&registry, 5000));
@@ -372,8 +456,8 @@ static void a_ports_file_of_nobody_else_goes_whole(void **state)
 	char ports_file[PATH_SIZE];
 
 	(void)state;
-	set(record, "ports_file",
-	    json_string(write_file("ports.json", "{\"api\":5000}", ports_file)));
+	set(record, "ports_file", json_string(write_file("ports.json", "", ports_file)));
+	say_in_ports_file(ports_file, &supervisor, "api", 5000);
 	berth_sweep_record(&registry, record);
 	assert_int_equal(access(ports_file, F_OK), -1);
 	/* and what is none is left as it is */
@@ -466,6 +550,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_has_kept_the_mark_is_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_reboot_only_the_record_goes, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(the_stop_command_of_the_record_is_carried_out_once,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(after_a_reboot_no_stop_command_is_run, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_damaged_stop_command_is_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damaged_sessions_mean_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_record_has_put_around_is_taken_back, set_up,
 						tear_down),

@@ -30,6 +30,7 @@ struct args {
 	uint16_t main_port;
 	uint16_t step;
 	int64_t grace;
+	bool grace_given;
 	int64_t wait;
 	struct berth_range range;
 	struct berth_opt_list ports;
@@ -51,7 +52,7 @@ static const struct berth_opt opts[] = {
 	{ 'P', "main-port", "PORT", BERTH_AT(PORT, struct args, main_port), "h" },
 	{ 0, "step", "N", BERTH_AT(U16, struct args, step), "h", .min = 1, .max = 1000 },
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct args, grace), "h", .preset = "10s",
-	  .min = 100, .max = 3600000 },
+	  .min = 100, .max = 3600000, .given_at = offsetof(struct args, grace_given) },
 	{ 'w', "wait", "TIME", BERTH_AT(DURATION, struct args, wait), "h", .bare = "30s" },
 	{ 0, "range", "LO-HI", BERTH_AT(RANGE, struct args, range), "h" },
 	{ 'p', "port", "PORT", BERTH_AT(LIST, struct args, ports), "h" },
@@ -221,12 +222,24 @@ static void what_is_not_given_has_its_preset(void **state)
 	parse(&p, &stop, WORDS("x"));
 	assert_int_equal(p.r, 0);
 	assert_int_equal(p.args.grace, 10000);
+	assert_false(p.args.grace_given);
 	assert_int_equal(p.args.fd, -1);
 	assert_int_equal(p.args.free, WHOSE_NOBODYS);
 	assert_int_equal(p.args.wait, 0);
 	assert_null(p.args.name);
 	assert_null(p.args.ports.items);
 	assert_false(p.args.detach);
+	forget(&p);
+}
+
+static void what_is_given_can_be_told_from_its_preset(void **state)
+{
+	struct parsed p;
+
+	parse(&p, &stop, WORDS("--grace", "10s", "x"));
+	assert_int_equal(p.r, 0);
+	assert_int_equal(p.args.grace, 10000);
+	assert_true(p.args.grace_given);
 	forget(&p);
 }
 
@@ -506,6 +519,7 @@ int main(void)
 		cmocka_unit_test(signals_sizes_and_limits_land_in_theirs),
 		cmocka_unit_test(it_is_known_what_stood_before_the_dashes),
 		cmocka_unit_test(what_is_not_given_has_its_preset),
+		cmocka_unit_test(what_is_given_can_be_told_from_its_preset),
 		cmocka_unit_test(an_optional_value_comes_only_with_an_equals_sign),
 		cmocka_unit_test(the_last_of_two_values_counts),
 		cmocka_unit_test(a_foreign_command_begins_at_the_first_operand),

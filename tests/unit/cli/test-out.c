@@ -237,14 +237,29 @@ static void close_terminal(struct terminal *terminal)
 
 static void colours_need_a_terminal_that_wants_them(void **state)
 {
+	enum {
+		AUTO = BERTH_SETTINGS_COLOUR_AUTO,
+		ALWAYS = BERTH_SETTINGS_COLOUR_ALWAYS,
+		NEVER = BERTH_SETTINGS_COLOUR_NEVER,
+	};
 	static const struct {
 		const char *term, *no_color;
-		bool option, terminal, colored;
+		bool option, terminal;
+		unsigned int settled;
+		bool colored;
 	} cases[] = {
-		{ "xterm", NULL, false, true, true },	{ "xterm", "", false, true, true },
-		{ "xterm", "1", false, true, false },	{ "xterm", NULL, true, true, false },
-		{ "dumb", NULL, false, true, false },	{ NULL, NULL, false, true, false },
-		{ "xterm", NULL, false, false, false },
+		{ "xterm", NULL, false, true, AUTO, true },
+		{ "xterm", "", false, true, AUTO, true },
+		{ "xterm", "1", false, true, AUTO, false },
+		{ "xterm", NULL, true, true, AUTO, false },
+		{ "dumb", NULL, false, true, AUTO, false },
+		{ NULL, NULL, false, true, AUTO, false },
+		{ "xterm", NULL, false, false, AUTO, false },
+		/* What the user has settled goes before NO_COLOR (no-color.org), an option before both. */
+		{ "xterm", NULL, false, true, NEVER, false },
+		{ "xterm", NULL, false, false, ALWAYS, true },
+		{ NULL, "1", false, true, ALWAYS, true },
+		{ "xterm", NULL, true, true, ALWAYS, false },
 	};
 	struct terminal terminal;
 	struct captured c;
@@ -253,7 +268,10 @@ static void colours_need_a_terminal_that_wants_them(void **state)
 	capture(&c);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
 		FILE *file = cases[i].terminal ? terminal.file : fopen("/dev/null", "w");
-		struct berth_out_options options = { .no_color = cases[i].option };
+		struct berth_out_options options = {
+			.no_color = cases[i].option,
+			.colour = (enum berth_settings_colour)cases[i].settled,
+		};
 		struct berth_out out;
 
 		unsetenv("TERM");

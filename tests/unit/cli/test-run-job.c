@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/run.h"
+#include "stack/manifest.h"
 
 enum {
 	MAX_WORDS = 12
@@ -27,17 +28,25 @@ struct filled {
 	int r;
 };
 
-static void fill(struct filled *f, const char *const *words)
+/* With what the user has settled; @grace_ms 0: nothing. */
+static void fill_settled(struct filled *f, const char *const *words, int64_t grace_ms)
 {
 	/* Large, and of use to one job at a time. */
 	static struct berth_run_files files;
 
 	memset(&files, 0, sizeof(files));
 	*f = (struct filled){ .cli.cmd = &berth_cmd_run };
+	f->cli.settings.has_grace = grace_ms != 0;
+	f->cli.settings.grace_ms = grace_ms;
 	f->r = berth_opt_parse(&berth_cmd_run, words, &f->cli.common, &f->args, &f->cli.operands,
 			       &f->err);
 	if (f->r == 0)
 		f->r = berth_run_fill(&f->args, &f->cli, &files, &f->job, &f->err);
+}
+
+static void fill(struct filled *f, const char *const *words)
+{
+	fill_settled(f, words, 0);
 }
 
 /* A job keeps its paths for the life of the process: that of a test is over here. */
@@ -82,6 +91,47 @@ static void a_plain_line_has_the_documented_defaults(void **state)
 	assert_int_equal(f.job.log.files, 5);
 	assert_int_equal(f.job.log.age_ms, 7 * 24 * 3600 * 1000);
 	assert_false(f.job.tty);
+	forget(&f);
+}
+
+static void the_users_grace_counts_where_no_option_says_another(void **state)
+{
+	struct filled f;
+
+	fill_settled(&f, WORDS("x"), 3000);
+	assert_true(f.job.policy.grace_ns == INT64_C(3000000000));
+	forget(&f);
+	fill_settled(&f, WORDS("--grace", "10s", "x"), 3000);
+	assert_true(f.job.policy.grace_ns == INT64_C(10000000000));
+	forget(&f);
+}
+
+static void a_service_of_a_stack_has_the_same_ones(void **state)
+{
+	struct berth_manifest_service service;
+	struct filled f;
+
+	berth_manifest_service_init(&service, "x");
+	fill(&f, WORDS("x"));
+	assert_int_equal(f.r, 0);
+	assert_memory_equal(&service.policy, &f.job.policy, sizeof(service.policy));
+	assert_memory_equal(&service.probe, &f.job.probe, sizeof(service.probe));
+	assert_memory_equal(&service.log, &f.job.log, sizeof(service.log));
+	assert_memory_equal(&service.wish, &f.job.wish, sizeof(service.wish));
+	assert_int_equal(service.ready.kind, f.job.ready.kind);
+	assert_int_equal(service.live.kind, f.job.live.kind);
+	assert_int_equal(service.stop_signal, f.job.stop_signal);
+	assert_int_equal(service.hold_ms, f.job.hold_ms);
+	assert_int_equal(service.workers, f.job.workers);
+	assert_int_equal(service.instances, f.job.instances);
+	assert_int_equal(service.steer, f.job.scope);
+	assert_int_equal(service.loopback, f.job.loopback);
+	assert_int_equal(service.outside, f.job.outside);
+	forget(&f);
+
+	fill(&f, WORDS("--port=none", "x"));
+	assert_int_equal(f.r, 0);
+	assert_int_equal(f.job.ready.kind, BERTH_CHECK_NONE);
 	forget(&f);
 }
 
@@ -135,6 +185,15 @@ static void what_goes_not_together_is_refused(void **state)
 		const char *msg;
 	} cases[] = {
 		{ { "--workers=2", "--instances=2" }, "--workers goes not with --instances" },
+		{ { "--outside", "--workers=2" }, "--outside goes not with --workers" },
+		{ { "--outside", "--pass-socket" }, "--outside goes not with --pass-socket" },
+		{ { "--outside", "--loopback" }, "--outside goes not with --loopback" },
+		{ { "--outside", "--map=1:2" }, "--outside goes not with --map" },
+		{ { "--outside", "--port=none" },
+		  "--outside needs a port, and --port none is none" },
+		{ { "--outside", "--ready=listen" },
+		  "--outside: a listen() of a process that is not ours is not seen" },
+		{ { "--stop-command=x", "--workers=2" }, "--stop-command goes not with --workers" },
 		{ { "--workers=65" }, "--workers: '65' is not a number from 1 to 64" },
 		{ { "--instances=101" }, "--instances: '101' is not a number from 1 to 100" },
 		{ { "--workers=2", "--pid-file=f" },
@@ -242,16 +301,70 @@ static void instances_do_not_tell_a_port_that_nobody_wished_for(void **state)
 	forget(&f);
 }
 
+static void outside_is_ready_by_a_probe_and_has_no_filter(void **state)
+{
+	struct filled f;
+
+	fill(&f, WORDS("--outside", "--stop-command", "docker rm -f {id}", "x"));
+	assert_int_equal(f.r, 0);
+	assert_true(f.job.outside);
+	assert_true(f.job.tell_port);
+	assert_int_equal(f.job.scope, BERTH_STEER_OFF);
+	assert_int_equal(f.job.ready.kind, BERTH_CHECK_TCP);
+	assert_string_equal(f.job.stop_argv[0], "/bin/sh");
+	assert_string_equal(f.job.stop_argv[1], "-c");
+	assert_string_equal(f.job.stop_argv[2], "docker rm -f {id}");
+	assert_null(f.job.stop_argv[3]);
+	forget(&f);
+	fill(&f, WORDS("--outside", "--ready=http /", "--live=exec true", "x"));
+	assert_int_equal(f.r, 0);
+	assert_int_equal(f.job.ready.kind, BERTH_CHECK_HTTP);
+	assert_int_equal(f.job.live.kind, BERTH_CHECK_EXEC);
+	assert_null(f.job.stop_argv);
+	forget(&f);
+}
+
+static void a_stop_command_with_a_port_needs_its_number_beforehand(void **state)
+{
+	struct filled f;
+
+	fill(&f, WORDS("--stop-command=fuser -k {port}/tcp", "x"));
+	assert_int_equal(f.r, 0);
+	assert_true(f.job.tell_port);
+	assert_false(f.job.outside);
+	forget(&f);
+	fill(&f, WORDS("--stop-command=rm -f lock", "x"));
+	assert_int_equal(f.r, 0);
+	assert_false(f.job.tell_port);
+	forget(&f);
+}
+
+static void without_a_port_a_command_can_be_the_check(void **state)
+{
+	struct filled f;
+
+	fill(&f, WORDS("--port=none", "--ready=exec true", "--live=exec:true", "x"));
+	assert_int_equal(f.r, 0);
+	assert_int_equal(f.job.ready.kind, BERTH_CHECK_EXEC);
+	assert_int_equal(f.job.live.kind, BERTH_CHECK_EXEC);
+	forget(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plain_line_has_the_documented_defaults),
+		cmocka_unit_test(the_users_grace_counts_where_no_option_says_another),
+		cmocka_unit_test(a_service_of_a_stack_has_the_same_ones),
 		cmocka_unit_test(each_option_of_a_life_reaches_the_job),
 		cmocka_unit_test(each_option_of_checks_and_logs_reaches_the_job),
 		cmocka_unit_test(what_goes_not_together_is_refused),
 		cmocka_unit_test(what_goes_together_is_taken),
 		cmocka_unit_test(without_a_port_a_service_is_ready_when_it_runs),
 		cmocka_unit_test(instances_do_not_tell_a_port_that_nobody_wished_for),
+		cmocka_unit_test(outside_is_ready_by_a_probe_and_has_no_filter),
+		cmocka_unit_test(a_stop_command_with_a_port_needs_its_number_beforehand),
+		cmocka_unit_test(without_a_port_a_command_can_be_the_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -503,6 +503,53 @@ static void who_may_not_look_is_told_so(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
+/* Of a lease: only some can have what is bound there. Who that is, is not for us to judge. */
+static void what_is_bound_is_asked_of_those_that_can_have_it(void **state)
+{
+	struct berth_addr addr = berth_addr_loopback(AF_INET, PORT);
+	int listener = listening(berth_addr_loopback(AF_INET6, PORT));
+	int fd = bound(SOCK_STREAM, &addr, 1), pair[2];
+	struct child child = start_child(false);
+	pid_t pids[] = { getpid(), child.pid };
+	struct berth_look_query query = one_port;
+	struct berth_look look;
+
+	(void)state;
+	query.kinds = 1u << BERTH_LOOK_LISTENER | 1u << BERTH_LOOK_BOUND;
+	query.binders = pids;
+	query.binder_count = 2;
+	look = load(&query);
+	assert_int_equal(look.socket_count, 2);
+	assert_int_equal(look.sockets[0].kind, BERTH_LOOK_LISTENER);
+	assert_int_equal(look.sockets[0].inode, berth_sock_inode(listener));
+	assert_int_equal(look.sockets[1].kind, BERTH_LOOK_BOUND);
+	assert_int_equal(look.sockets[1].inode, berth_sock_inode(fd));
+	assert_true(berth_addr_equal(&look.sockets[1].local, &addr));
+	assert_true(look.sockets[1].reuse);
+	assert_int_equal(look.holder_count, 4);
+	berth_look_deinit(&look);
+	end_child(&child);
+
+	/* One that has gone has none. */
+	query.binders = &child.pid;
+	query.binder_count = 1;
+	look = load(&query);
+	assert_int_equal(look.socket_count, 1);
+	berth_look_deinit(&look);
+
+	/* One with many is not asked, but the kernel. */
+	query.binders = pids;
+	for (size_t i = 0; i < 40; i++)
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	look = load(&query);
+	assert_int_equal(look.socket_count, 2);
+	assert_int_equal(look.sockets[1].inode, berth_sock_inode(fd));
+	berth_look_deinit(&look);
+	close_range((unsigned int)pair[1] - 79, (unsigned int)pair[1], 0);
+	close(fd);
+	close(listener);
+}
+
 static void each_kind_has_its_word(void **state)
 {
 	static const char *const words[] = { "listener", "bound", "connection", "time_wait",
@@ -532,6 +579,7 @@ int main(void)
 		IN_NETNS(a_range_comes_by_port_and_weight),
 		IN_NETNS(other_namespaces_are_seen_and_the_caller_stays_where_it_is),
 		IN_NETNS(who_may_not_look_is_told_so),
+		IN_NETNS(what_is_bound_is_asked_of_those_that_can_have_it),
 		IN_NETNS(each_kind_has_its_word),
 	};
 	return own_netns_run_group_tests(tests);

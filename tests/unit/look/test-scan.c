@@ -111,6 +111,33 @@ static void a_connection_takes_the_port_it_left_from(void **state)
 	close(listener);
 }
 
+/* Those at the upper end of the outgoing range are told by another thread than the others. */
+static void connections_are_taken_at_either_end(void **state)
+{
+	static const uint16_t ports[] = { 1,	 8081,	32768, 45000,	  51588,
+					  51589, 51590, 60999, UINT16_MAX };
+	struct berth_addr server = berth_addr_loopback(AF_INET, 8080);
+	int listener = listening(server), fds[BERTH_ARRAY_SIZE(ports)];
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(ports); i++) {
+		fds[i] = bound(SOCK_STREAM, berth_addr_loopback(AF_INET, ports[i]));
+		assert_int_equal(connect(fds[i], &server.sa, server.len), 0);
+	}
+	for (size_t lo = 0; lo < BERTH_ARRAY_SIZE(ports); lo++)
+		for (size_t hi = lo; hi < BERTH_ARRAY_SIZE(ports); hi++) {
+			size_t expected = hi - lo + 1;
+
+			assert_int_equal(berth_scan_load(ports[lo], ports[hi], true, scan), 0);
+			for (size_t i = lo; i <= hi; i++)
+				assert_kind(ports[i], BERTH_LOOK_CONNECTION);
+			expected += ports[lo] <= 8080 && ports[hi] >= 8080;
+			assert_int_equal(count_taken(), expected);
+		}
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(ports); i++)
+		close(fds[i]);
+	close(listener);
+}
+
 static void udp_counts_where_it_is_asked_for(void **state)
 {
 	int fd = bound(SOCK_DGRAM, berth_addr_any(AF_INET, 5353));
@@ -140,6 +167,7 @@ int main(void)
 		cmocka_unit_test_setup(only_the_range_is_looked_at, enter),
 		cmocka_unit_test_setup(a_bound_socket_is_taken, enter),
 		cmocka_unit_test_setup(a_connection_takes_the_port_it_left_from, enter),
+		cmocka_unit_test_setup(connections_are_taken_at_either_end, enter),
 		cmocka_unit_test_setup(udp_counts_where_it_is_asked_for, enter),
 		cmocka_unit_test(an_empty_range_is_refused),
 	};

@@ -30,7 +30,9 @@ static void our_own_process_is_told(void **state)
 	assert_non_null(briefs[0].command);
 	assert_non_null(strstr(briefs[0].command, "test-"));
 	assert_string_equal(briefs[0].cwd, cwd);
-	assert_false(briefs[0].foreign);
+	assert_false(berth_brief_is_foreign(pid, cwd));
+	assert_true(berth_brief_is_foreign(pid, "/proc"));
+	assert_true(berth_brief_is_foreign(INT32_MAX, cwd));
 	berth_brief_free(briefs, 1);
 }
 

@@ -75,12 +75,34 @@ static void the_callers_signals_are_its_own_afterwards(void **state)
 		assert_int_equal(sigismember(&before, signum), sigismember(&after, signum));
 }
 
+static void *ask_mask(void *arg)
+{
+	pthread_sigmask(SIG_SETMASK, NULL, arg);
+	return arg;
+}
+
+static void one_beside_takes_no_signals(void **state)
+{
+	sigset_t theirs, ours;
+	pthread_t thread;
+	void *result;
+
+	sigemptyset(&theirs);
+	assert_int_equal(berth_crew_start(ask_mask, &theirs, &thread), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_ptr_equal(result, &theirs);
+	assert_true(sigismember(&theirs, SIGTERM));
+	sigprocmask(SIG_SETMASK, NULL, &ours);
+	assert_false(sigismember(&ours, SIGTERM));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_thing_is_done_once),
 		cmocka_unit_test(few_things_are_done_by_the_caller),
 		cmocka_unit_test(the_callers_signals_are_its_own_afterwards),
+		cmocka_unit_test(one_beside_takes_no_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,14 @@ static int look_into(uint64_t inode, int sockdiag, void *arg)
 	return found->result;
 }
 
+static int look_into_each(struct found *found, unsigned int *ret_closed)
+{
+	struct berth_netns_tour *tour = NULL;
+
+	assert_int_equal(berth_netns_start(look_into, found, &tour), 0);
+	return berth_netns_finish(tour, ret_closed);
+}
+
 static void each_namespace_is_asked_and_the_caller_stays(void **state)
 {
 	struct child children[CHILDREN];
@@ -116,17 +124,44 @@ static void each_namespace_is_asked_and_the_caller_stays(void **state)
 	(void)state;
 	for (size_t i = 0; i < CHILDREN; i++)
 		children[i] = start_child((uint16_t)i);
-	assert_int_equal(berth_netns_each_other(look_into, &found, &closed), 0);
+	assert_int_equal(look_into_each(&found, &closed), 0);
 	assert_true(found.calls >= CHILDREN);
 	for (size_t i = 0; i < CHILDREN; i++)
 		assert_int_equal(found.ports[i], 1u << i);
 	assert_int_equal(berth_netns_own(), own);
 
 	found = (struct found){ .result = 5 };
-	assert_int_equal(berth_netns_each_other(look_into, &found, &closed), 5);
+	assert_int_equal(look_into_each(&found, &closed), 5);
 	assert_int_equal(found.calls, 1);
 	for (size_t i = 0; i < CHILDREN; i++)
 		end_child(&children[i]);
+}
+
+static int await_caller(uint64_t inode, int sockdiag, void *arg)
+{
+	const int *turn = arg;
+	char byte;
+
+	(void)inode;
+	(void)sockdiag;
+	return read(turn[0], &byte, 1) == 1 ? 6 : -EIO;
+}
+
+static void the_caller_has_time_for_something_else(void **state)
+{
+	struct berth_netns_tour *tour = NULL;
+	struct child child = start_child(0);
+	unsigned int closed;
+	int turn[2];
+
+	(void)state;
+	assert_int_equal(pipe2(turn, O_CLOEXEC), 0);
+	assert_int_equal(berth_netns_start(await_caller, turn, &tour), 0);
+	assert_int_equal(write(turn[1], "t", 1), 1);
+	assert_int_equal(berth_netns_finish(tour, &closed), 6);
+	close(turn[0]);
+	close(turn[1]);
+	end_child(&child);
 }
 
 /* Its own processes it may look at, and see where they are; entering takes root. */
@@ -151,7 +186,7 @@ static void who_may_not_enter_is_told_so(void **state)
 			_exit(2);
 		prctl(PR_SET_DUMPABLE, 1);
 		child = start_child(0);
-		if (berth_netns_each_other(look_into, &found, &closed) < 0)
+		if (look_into_each(&found, &closed) < 0)
 			_exit(1);
 		end_child(&child);
 		_exit(found.calls == 0 && closed >= 1 ? 7 : 1);
@@ -168,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_namespace_is_asked_and_the_caller_stays),
+		cmocka_unit_test(the_caller_has_time_for_something_else),
 		cmocka_unit_test(who_may_not_enter_is_told_so),
 	};
 	return own_netns_run_group_tests(tests);

@@ -58,6 +58,13 @@ static void deinit(struct search *search)
 	close(search->fd);
 }
 
+static int compare_inodes(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
 /* The lowest number that @pid has the socket under; -1: it has not got it. */
 static int find(struct search *search, pid_t pid)
 {
@@ -168,6 +175,70 @@ static void looking_and_comparing_find_the_same(void **state)
 	deinit(&search);
 }
 
+/* Where too many numbers are free, the folder is listed: what was seen before is not told twice. */
+static void no_gap_between_descriptors_hides_one(void **state)
+{
+	struct search search;
+	uint64_t inodes[20];
+	int fds[20];
+
+	(void)state;
+	init(&search);
+	search.scan.compares = false;
+	search.scan.inodes = inodes;
+	for (size_t gap = 1; gap <= 40; gap += 3) {
+		pid_t pid;
+
+		search.scan.inode_count = BERTH_ARRAY_SIZE(fds);
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++) {
+			int fd = berth_sock_new(AF_INET, SOCK_STREAM, 0);
+
+			assert_true(fd >= 0);
+			fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 50 + (int)(gap * i));
+			inodes[i] = berth_sock_inode(fd);
+			close(fd);
+		}
+		qsort(inodes, BERTH_ARRAY_SIZE(inodes), sizeof(*inodes), compare_inodes);
+		pid = start_child(search.fd, HAS_IT);
+		search.worker.count = 0;
+		assert_int_equal(berth_procsock_scan_process(&search.worker, pid), 0);
+		assert_int_equal(search.worker.count, BERTH_ARRAY_SIZE(fds));
+		end_child(pid);
+		for (size_t i = 0; i < BERTH_ARRAY_SIZE(fds); i++)
+			close(fds[i]);
+	}
+	search.scan.inodes = &search.inode;
+	search.scan.inode_count = 1;
+	deinit(&search);
+}
+
+static void a_glimpse_tells_one_of_the_first_sockets(void **state)
+{
+	int sockets[8], count = 0;
+	struct search search;
+	uint64_t seen = 0;
+	pid_t pid;
+
+	(void)state;
+	init(&search);
+	/* All low numbers are taken, by sockets. */
+	while (count < 8 && (sockets[count] = berth_sock_new(AF_INET, SOCK_STREAM, 0)) <= 6)
+		count++;
+	pid = start_child(search.fd, HAS_IT);
+	assert_int_equal(berth_procsock_scan_glimpse(&search.scan, pid, &seen),
+			 search.fd <= 6 || count > 0);
+	end_child(pid);
+	pid = start_child(search.fd, HAS_NOTHING);
+	seen = 5;
+	assert_false(berth_procsock_scan_glimpse(&search.scan, pid, &seen));
+	assert_int_equal(seen, 5);
+	end_child(pid);
+	assert_false(berth_procsock_scan_glimpse(&search.scan, pid, &seen));
+	for (int i = 0; i <= count && i < 8; i++)
+		close(sockets[i]);
+	deinit(&search);
+}
+
 static void the_first_that_is_found_is_the_sample(void **state)
 {
 	struct search search;
@@ -236,6 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looking_and_comparing_find_the_same),
+		cmocka_unit_test(no_gap_between_descriptors_hides_one),
+		cmocka_unit_test(a_glimpse_tells_one_of_the_first_sockets),
 		cmocka_unit_test(the_first_that_is_found_is_the_sample),
 		cmocka_unit_test(a_sample_that_is_gone_is_noticed),
 		cmocka_unit_test(a_process_that_is_gone_has_nothing),

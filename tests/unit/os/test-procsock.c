@@ -270,6 +270,139 @@ static void comparing_with_a_holder_misses_nobody(void **state)
 		close(fds[i]);
 }
 
+/*
+ * Has a socket of its own, made at once. With @told it makes one more, and says which, as soon as
+ * nobody has the other end of @turn any more.
+ */
+static pid_t start_maker(const int turn[2], const int *told)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		uint64_t inode = berth_sock_inode(berth_sock_new(AF_INET, SOCK_STREAM, 0));
+		char byte;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(turn[1]);
+		if (told && read(turn[0], &byte, 1) == 0) {
+			inode = berth_sock_inode(berth_sock_new(AF_INET, SOCK_STREAM, 0));
+			if (write(told[1], &inode, sizeof(inode)) != sizeof(inode))
+				_exit(1);
+		}
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/* A maker is guessed by the inodes near by. One that made it long after it began is found as well. */
+static void a_maker_is_found_wherever_it_is(void **state)
+{
+	pid_t children[CHILDREN];
+
+	(void)state;
+	for (size_t place = 0; place < CHILDREN; place += CHILDREN / 2 - 1) {
+		struct berth_procsock_list sockets;
+		int turn[2], told[2];
+		uint64_t inode = 0;
+
+		assert_int_equal(pipe2(turn, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+		for (size_t i = 0; i < CHILDREN; i++)
+			children[i] = start_maker(turn, i == place ? told : NULL);
+		close(turn[1]);
+		assert_int_equal(read(told[0], &inode, sizeof(inode)), sizeof(inode));
+		sockets = load(&inode, 1);
+		assert_int_equal(sockets.count, 1);
+		assert_int_equal(sockets.found[0].pid, children[place]);
+		berth_procsock_list_deinit(&sockets);
+		for (size_t i = 0; i < CHILDREN; i++)
+			end_child(children[i]);
+		close(turn[0]);
+		close(told[0]);
+		close(told[1]);
+	}
+}
+
+static void start_times_are_left_out_where_they_are_not_asked_for(void **state)
+{
+	int fd = new_socket();
+	uint64_t inode = berth_sock_inode(fd);
+	struct berth_procsock_query query = {
+		.inodes = &inode,
+		.inode_count = 1,
+		.anonymous = true,
+	};
+	struct berth_procsock_list sockets;
+
+	(void)state;
+	assert_int_equal(berth_procsock_load(&query, &sockets), 0);
+	assert_int_equal(sockets.count, 1);
+	assert_int_equal(sockets.found[0].pid, getpid());
+	assert_int_equal(sockets.found[0].fd, fd);
+	assert_int_equal(sockets.found[0].start_ticks, 0);
+	berth_procsock_list_deinit(&sockets);
+	close(fd);
+}
+
+/*
+ * A folder of descriptors that opens, and links in it that do not: of a process that has somebody
+ * else's user as its real one.
+ */
+static void who_may_not_see_the_links_is_told_so(void **state)
+{
+	int fd = new_socket(), ready[2], status;
+	uint64_t inode = berth_sock_inode(fd);
+	pid_t pids[1], child;
+	char byte;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("only root can become somebody else\n");
+		skip();
+	}
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pids[0] = fork();
+	assert_true(pids[0] >= 0);
+	if (pids[0] == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (syscall(SYS_setresuid, NOBODY - 1, NOBODY, NOBODY) == 0 &&
+		    prctl(PR_SET_DUMPABLE, 1) == 0 && write(ready[1], "r", 1) != 1)
+			_exit(1);
+		close(ready[1]);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1) {
+		end_child(pids[0]);
+		print_message("there is nobody else in this user namespace\n");
+		skip();
+	}
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct berth_procsock_query query = {
+			.inodes = &inode,
+			.inode_count = 1,
+			.pids = pids,
+			.pid_count = 1,
+		};
+		struct berth_procsock_list sockets;
+
+		if (syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0 ||
+		    berth_procsock_load(&query, &sockets) < 0)
+			_exit(1);
+		_exit(sockets.count == 0 && sockets.hidden == 1 ? 7 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	end_child(pids[0]);
+	close(ready[0]);
+	close(fd);
+}
+
 static pid_t start_shuffler(int fd)
 {
 	pid_t pid = fork();
@@ -494,6 +627,9 @@ int main(void)
 		cmocka_unit_test(a_stranger_is_closed_to_us_and_counted),
 		cmocka_unit_test(everyone_who_inherited_a_socket_is_found_with_his_identity),
 		cmocka_unit_test(comparing_with_a_holder_misses_nobody),
+		cmocka_unit_test(a_maker_is_found_wherever_it_is),
+		cmocka_unit_test(start_times_are_left_out_where_they_are_not_asked_for),
+		cmocka_unit_test(who_may_not_see_the_links_is_told_so),
 		cmocka_unit_test(a_holder_that_shuffles_its_descriptors_hides_nobody),
 		cmocka_unit_test(of_hundreds_of_descriptors_none_is_missed),
 		cmocka_unit_test(every_socket_can_be_asked_for),

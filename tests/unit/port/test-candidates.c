@@ -14,7 +14,7 @@
 #include "port/candidates.h"
 
 /*
- * A sequence as text: "5000*" the wish, "~5007" remembered, "5001" moved, "8100/8101" a group,
+ * A sequence as text: "5000*" the wish, "~5007" remembered, "!5008" pinned, "5001" moved, "8100/8101" a group,
  * "any" the kernel's; " ..." at the end of what is expected: and so on.
  */
 struct sequence {
@@ -23,7 +23,7 @@ struct sequence {
 	struct berth_range range;
 	uint16_t step, around, attempts;
 	bool any, strict;
-	const char *remembered;
+	const char *remembered, *home, *pinned; /* home: remembered too, and tried before */
 	const char *reserved; /* lists of numbers */
 	const char *foreign;
 	const char *expected;
@@ -451,6 +451,84 @@ static const struct sequence groups[] = {
 	},
 };
 
+static const struct sequence known[] = {
+	{
+		.title = "where it is at home comes before where it was last",
+		.ports = { "5000" },
+		.attempts = 2,
+		.home = "5050",
+		.remembered = "5077",
+		.expected = "5000* ~5050 ~5077 5001",
+	},
+	{
+		.title = "the same number twice is one",
+		.ports = { "5000" },
+		.attempts = 2,
+		.home = "5050",
+		.remembered = "5050",
+		.expected = "5000* ~5050 5001",
+	},
+	{
+		.title = "a home outside of the range is none",
+		.range = { 5002, 5003 },
+		.home = "5050",
+		.remembered = "5003",
+		.expected = "~5003 5002*",
+	},
+	{
+		.title = "a pinned number comes before the wish",
+		.ports = { "5000,3000" },
+		.attempts = 2,
+		.pinned = "9000",
+		.remembered = "5077",
+		.expected = "!9000 5000* 3000 ~5077 5001",
+	},
+	{ .title = "a pin is enough", .pinned = "9000", .expected = "!9000" },
+	{
+		.title = "a pin may lie outside of the range, and belong to another folder",
+		.range = { 5002, 5003 },
+		.pinned = "9000",
+		.foreign = "9000,5002",
+		.expected = "!9000 5003 5002*",
+	},
+	{
+		.title = "a pin may be the wish",
+		.ports = { "5000" },
+		.attempts = 2,
+		.pinned = "5000",
+		.expected = "!5000 5001",
+	},
+	{
+		.title = "nobody is given a reserved one by a pin",
+		.ports = { "5000" },
+		.attempts = 1,
+		.pinned = "9000",
+		.reserved = "9000",
+		.expected = "5000*",
+	},
+	{
+		.title = "strict means the wish",
+		.ports = { "5000" },
+		.strict = true,
+		.pinned = "9000",
+		.expected = "5000*",
+	},
+	{
+		.title = "of a group that is pinned in part the others keep their distance",
+		.ports = { "http=8080", "ws=8081", "x=8085" },
+		.attempts = 1,
+		.pinned = "0/9001/0",
+		.expected = "!9000/9001/9005 8080/8081/8085*",
+	},
+	{
+		.title = "of a group that is pinned as a whole each has its own",
+		.ports = { "http=8080", "ws=8081" },
+		.attempts = 1,
+		.pinned = "9000/7000",
+		.expected = "!9000/7000 8080/8081*",
+	},
+};
+
 static bool in_list(const char *list, uint16_t port)
 {
 	static struct berth_portset set;
@@ -510,6 +588,8 @@ static void add_candidate(struct berth_str *text, const struct berth_candidate *
 		berth_str_add(text, " ");
 	if (reason == BERTH_PORT_REMEMBERED)
 		berth_str_add(text, "~");
+	if (reason == BERTH_PORT_PINNED)
+		berth_str_add(text, "!");
 	for (size_t i = 0; i < count; i++) {
 		if (reason == BERTH_PORT_ANY)
 			assert_int_equal(candidate->port[i], 0);
@@ -528,7 +608,7 @@ static void run_sequence(const struct sequence *s)
 {
 	BERTH_CLEANUP(berth_candidates_freep) struct berth_candidates *candidates = NULL;
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
-	struct berth_candidate remembered = { 0 }, candidate;
+	struct berth_candidate remembered[2] = { 0 }, pinned = { 0 }, candidate;
 	struct berth_wish wish;
 	struct berth_candidates_spec spec = {
 		.wish = &wish,
@@ -542,8 +622,14 @@ static void run_sequence(const struct sequence *s)
 
 	make_wish(s, &wish);
 	if (s->remembered) {
-		make_candidate(s->remembered, &remembered);
-		spec.remembered = &remembered;
+		make_candidate(s->home ? s->home : s->remembered, &remembered[0]);
+		make_candidate(s->remembered, &remembered[1]);
+		spec.remembered = remembered;
+		spec.remembered_count = s->home ? 2 : 1;
+	}
+	if (s->pinned) {
+		make_candidate(s->pinned, &pinned);
+		spec.pinned = &pinned;
 	}
 	assert_int_equal(berth_candidates_new(&spec, &candidates), 0);
 	while (berth_candidates_next(candidates, &candidate, &reason))
@@ -580,6 +666,11 @@ static void a_privileged_wish_goes_on_at_8000_more(void **state)
 static void a_group_moves_as_a_whole(void **state)
 {
 	RUN_ALL(groups);
+}
+
+static void what_is_pinned_goes_before_and_what_is_remembered_after_the_wish(void **state)
+{
+	RUN_ALL(known);
 }
 
 static void a_lone_wish_tries_a_hundred_numbers(void **state)
@@ -698,6 +789,7 @@ int main(void)
 		cmocka_unit_test(what_is_held_back_is_left_out_or_comes_last),
 		cmocka_unit_test(a_privileged_wish_goes_on_at_8000_more),
 		cmocka_unit_test(a_group_moves_as_a_whole),
+		cmocka_unit_test(what_is_pinned_goes_before_and_what_is_remembered_after_the_wish),
 		cmocka_unit_test(a_lone_wish_tries_a_hundred_numbers),
 		cmocka_unit_test(three_viewers_get_neighbouring_pairs),
 		cmocka_unit_test(a_wide_range_costs_a_look_per_number),

@@ -218,6 +218,7 @@ static void a_remembered_number_comes_back(void **state)
 	const struct berth_candidate remembered = { { 5007 } };
 
 	f->spec.remembered = &remembered;
+	f->spec.remembered_count = 1;
 	take(f, 5000, 5000);
 	wish(f, "5000");
 	assert_chosen(f, 5007, BERTH_PORT_REMEMBERED);

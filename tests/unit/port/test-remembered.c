@@ -85,7 +85,7 @@ static struct berth_portset *foreign(const struct folder *folder)
 	static struct berth_portset set;
 
 	memset(&set, 0xff, sizeof(set));
-	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/own", &set), 0);
+	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/own", "", &set), 0);
 	return &set;
 }
 
@@ -107,8 +107,8 @@ static void what_is_saved_is_loaded(void **state)
 	};
 	struct berth_remembered loaded;
 
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/home/ann/b\"\n", "api", &saved),
-			 0);
+	assert_int_equal(
+		berth_remembered_save(folder->fd, KEY, "/home/ann/b\"\n", "", "api", &saved), 0);
 	assert_int_equal(berth_remembered_load(folder->fd, KEY, &loaded), 0);
 	assert_int_equal(loaded.count, 3);
 	for (size_t i = 0; i < 3; i++) {
@@ -117,10 +117,10 @@ static void what_is_saved_is_loaded(void **state)
 		assert_int_equal(loaded.ports[i].given, saved.ports[i].given);
 	}
 	saved.count = 0;
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "api", &saved), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "", "api", &saved), 0);
 	assert_int_equal(load_count(folder), 0);
 	saved.count = BERTH_WISH_PORTS_MAX + 1;
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "api", &saved), -EINVAL);
+	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "", "api", &saved), -EINVAL);
 }
 
 static void a_full_table_is_kept_whole(void **state)
@@ -132,7 +132,7 @@ static void a_full_table_is_kept_whole(void **state)
 		memory.ports[i].given = (uint16_t)(5000 + i);
 		snprintf(memory.ports[i].name, BERTH_PORT_NAME_MAX, "p%030zu", i);
 	}
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "api", &memory), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, KEY, "/", "", "api", &memory), 0);
 	assert_int_equal(load_count(folder), BERTH_WISH_PORTS_MAX);
 }
 
@@ -209,10 +209,10 @@ static void a_key_is_no_path(void **state)
 	static struct berth_portset set;
 
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
-		assert_int_equal(berth_remembered_save(folder->fd, rows[i], "/", "a", &memory),
+		assert_int_equal(berth_remembered_save(folder->fd, rows[i], "/", "", "a", &memory),
 				 -EINVAL);
 		assert_int_equal(berth_remembered_load(folder->fd, rows[i], &memory), -EINVAL);
-		assert_int_equal(berth_remembered_foreign(folder->fd, rows[i], "/own", &set),
+		assert_int_equal(berth_remembered_foreign(folder->fd, rows[i], "/own", "", &set),
 				 -EINVAL);
 	}
 	assert_int_equal(memory.count, 1);
@@ -237,9 +237,10 @@ static void numbers_of_others_are_foreign_and_own_ones_are_not(void **state)
 				third = one_port(65535);
 	struct berth_portset *set;
 
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, folder->path, "a", &own), 0);
-	assert_int_equal(berth_remembered_save(folder->fd, OTHER, folder->path, "b", &other), 0);
-	assert_int_equal(berth_remembered_save(folder->fd, "abc", "/", "c", &third), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, KEY, folder->path, "", "a", &own), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, folder->path, "", "b", &other),
+			 0);
+	assert_int_equal(berth_remembered_save(folder->fd, "abc", "/", "", "c", &third), 0);
 	put(folder, ".berth-0123456789abcdef",
 	    "{\"ports\":[{\"name\":\"a\",\"asked\":1,\"given\":80}]}");
 	put(folder, "notes.txt", "x");
@@ -249,16 +250,88 @@ static void numbers_of_others_are_foreign_and_own_ones_are_not(void **state)
 	assert_true(berth_portset_has(set, 65535));
 }
 
+static void the_home_is_kept_while_a_stranger_has_it(void **state)
+{
+	static const struct {
+		const char *title;
+		struct berth_remembered_port old, now; /* name, asked, given, home */
+		uint16_t home;
+	} rows[] = {
+		{ "the first time it is at home where it is",
+		  { "" },
+		  { "main", 5000, 5003 },
+		  5003 },
+		{ "moved by a stranger",
+		  { "main", 5000, 5000, 5000 },
+		  { "main", 5000, 5002 },
+		  5000 },
+		{ "moved again", { "main", 5000, 5002, 5000 }, { "main", 5000, 5003 }, 5000 },
+		{ "back at home", { "main", 5000, 5002, 5000 }, { "main", 5000, 5000 }, 5000 },
+		{ "its wish has come true",
+		  { "main", 5000, 5001, 5001 },
+		  { "main", 5000, 5000, 5000 },
+		  5000 },
+		{ "another wish", { "main", 5000, 5001, 5001 }, { "main", 6000, 6001 }, 6001 },
+		{ "another port", { "ws", 5000, 5001, 5001 }, { "main", 5000, 5002 }, 5002 },
+		{ "no wish at all", { "main", 3000, 3000, 3000 }, { "main", 3005, 3005 }, 3000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		struct berth_remembered old = { .ports = { rows[i].old }, .count = 1 };
+		struct berth_remembered now = { .ports = { rows[i].now }, .count = 1 };
+
+		berth_remembered_find_homes(&now, &old);
+		if (now.ports[0].home != rows[i].home)
+			fail_msg("%s: %u", rows[i].title, now.ports[0].home);
+		assert_int_equal(now.ports[0].given, rows[i].now.given);
+	}
+}
+
+static void the_home_of_another_folder_is_foreign_too(void **state)
+{
+	struct folder *folder = *state;
+	struct berth_remembered other = { .ports = { { "main", 5000, 5002, 5000 } }, .count = 1 };
+	struct berth_remembered loaded;
+	struct berth_portset *set;
+
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/", "", "b", &other), 0);
+	assert_int_equal(berth_remembered_load(folder->fd, OTHER, &loaded), 0);
+	assert_int_equal(loaded.ports[0].home, 5000);
+	set = foreign(folder);
+	assert_int_equal(size_of(set), 2);
+	assert_true(berth_portset_has(set, 5000));
+	/* of a file that does not tell it */
+	put(folder, OTHER ".json",
+	    "{\"root\":\"/\",\"ports\":[{\"name\":\"a\",\"asked\":1,\"given\":80}]}");
+	assert_int_equal(berth_remembered_load(folder->fd, OTHER, &loaded), 0);
+	assert_int_equal(loaded.ports[0].home, 80);
+	assert_int_equal(size_of(foreign(folder)), 1);
+}
+
 static void numbers_of_the_same_folder_are_nobody_elses(void **state)
 {
 	struct folder *folder = *state;
 	struct berth_remembered memory = one_port(5002);
 	static struct berth_portset set;
 
-	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/usr", "b", &memory), 0);
-	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/usr", &set), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/usr", "", "b", &memory), 0);
+	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/usr", "", &set), 0);
 	assert_int_equal(size_of(&set), 0);
-	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/tmp", &set), 0);
+	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/tmp", "", &set), 0);
+	assert_int_equal(size_of(&set), 1);
+}
+
+static void numbers_of_another_copy_are_foreign_in_the_same_folder_too(void **state)
+{
+	struct folder *folder = *state;
+	struct berth_remembered memory = one_port(5002);
+	static struct berth_portset set;
+
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/usr", "demo", "b", &memory), 0);
+	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/usr", "demo", &set), 0);
+	assert_int_equal(size_of(&set), 0);
+	assert_int_equal(berth_remembered_foreign(folder->fd, KEY, "/usr", "", &set), 0);
 	assert_int_equal(size_of(&set), 1);
 }
 
@@ -270,8 +343,8 @@ static void memories_of_folders_that_have_gone_are_removed(void **state)
 
 	snprintf(root, sizeof(root), "%s/root", folder->path);
 	assert_int_equal(mkdir(root, 0700), 0);
-	assert_int_equal(berth_remembered_save(folder->fd, KEY, root, "a", &memory), 0);
-	assert_int_equal(berth_remembered_save(folder->fd, OTHER, root, "b", &memory), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, KEY, root, "", "a", &memory), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, root, "", "b", &memory), 0);
 	assert_int_equal(size_of(foreign(folder)), 1);
 	assert_int_equal(rmdir(root), 0);
 	assert_int_equal(size_of(foreign(folder)), 0);
@@ -285,7 +358,7 @@ static void a_root_that_json_can_not_hold_is_never_taken_for_gone(void **state)
 	struct folder *folder = *state;
 	struct berth_remembered memory = one_port(5002);
 
-	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/b\xfcro", "b", &memory), 0);
+	assert_int_equal(berth_remembered_save(folder->fd, OTHER, "/b\xfcro", "", "b", &memory), 0);
 	assert_true(berth_portset_has(foreign(folder), 5002));
 	assert_true(has_file(folder, OTHER ".json"));
 	put(folder, OTHER ".json",
@@ -328,8 +401,8 @@ static void a_folder_that_can_not_be_read_is_an_error(void **state)
 	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
-	assert_int_equal(berth_remembered_foreign(file, KEY, "/own", &set), -ENOTDIR);
-	assert_int_equal(berth_remembered_save(file, KEY, "/", "a", &memory), -ENOTDIR);
+	assert_int_equal(berth_remembered_foreign(file, KEY, "/own", "", &set), -ENOTDIR);
+	assert_int_equal(berth_remembered_save(file, KEY, "/", "", "a", &memory), -ENOTDIR);
 	assert_int_equal(berth_remembered_load(file, KEY, &memory), 0);
 	assert_int_equal(memory.count, 0);
 	close(file);
@@ -347,7 +420,10 @@ int main(void)
 		with_folder(a_key_is_no_path),
 		with_folder(symlinks_and_fifos_are_not_read),
 		with_folder(numbers_of_others_are_foreign_and_own_ones_are_not),
+		cmocka_unit_test(the_home_is_kept_while_a_stranger_has_it),
+		with_folder(the_home_of_another_folder_is_foreign_too),
 		with_folder(numbers_of_the_same_folder_are_nobody_elses),
+		with_folder(numbers_of_another_copy_are_foreign_in_the_same_folder_too),
 		with_folder(memories_of_folders_that_have_gone_are_removed),
 		with_folder(a_root_that_json_can_not_hold_is_never_taken_for_gone),
 		with_folder(of_very_many_only_the_newest_are_read),

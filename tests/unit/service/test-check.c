@@ -26,6 +26,10 @@ static const struct {
 	{ "log listening on", BERTH_CHECK_LOG, "listening on", "log listening on" },
 	{ "log:^\\[ok\\] (a|b):", BERTH_CHECK_LOG, "^\\[ok\\] (a|b):", "log ^\\[ok\\] (a|b):" },
 	{ "log  two blanks", BERTH_CHECK_LOG, " two blanks", "log  two blanks" },
+	{ "exec pg_isready -p {port}", BERTH_CHECK_EXEC, "pg_isready -p {port}",
+	  "exec pg_isready -p {port}", .live = true },
+	{ "exec:test -e \"a b\" || exit 3", BERTH_CHECK_EXEC, "test -e \"a b\" || exit 3",
+	  "exec test -e \"a b\" || exit 3", .live = true },
 };
 
 static const struct {
@@ -52,14 +56,17 @@ static const struct {
 	{ "http /a\x7f", "'/a\\x7f'", "%20" },
 	{ "http /\xc3\xa4", "'/\xc3\xa4'", "%C3%A4" },
 	{ "http /#top", "'/#top'", "%20" },
+	{ "exec", "'exec' needs a COMMAND", "'exec pg_isready -p {port}'" },
+	{ "exec:", "'exec' needs a COMMAND", "'exec pg_isready -p {port}'", .live = true },
+	{ "exce x", "'exce' does not tell", "did you mean 'exec'" },
 	{ "log", "'log' needs a PATTERN", "'log listening on'" },
 	{ "log (", "'(' is no extended regular expression: ", "backslash" },
 	{ "log [a", "'[a' is no extended regular expression: ", "backslash" },
-	{ "listen", "'listen' tells when a service is ready", "tcp or", .live = true },
-	{ "notify", "'notify' tells when", "tcp or", .live = true },
-	{ "log x", "'log' tells when", "tcp or", .live = true },
+	{ "listen", "'listen' tells when a service is ready", "or 'exec", .live = true },
+	{ "notify", "'notify' tells when", "or 'exec", .live = true },
+	{ "log x", "'log' tells when", "or 'exec", .live = true },
 	{ "htp", "'htp' does not tell whether a service is alive", "'http'", .live = true },
-	{ "something", "is alive", "tcp or", .live = true },
+	{ "something", "is alive", "or 'exec", .live = true },
 	{ "http x", "'x' is no path", "the path alone", .live = true },
 };
 
@@ -122,6 +129,19 @@ static void what_is_far_too_long_is_refused(void **state)
 	assert_non_null(strstr(err.msg, "more than 1024 bytes"));
 }
 
+static void a_command_may_be_longer(void **state)
+{
+	static char text[16 * 1024 + 16] = "exec ";
+	struct berth_check check;
+	struct berth_err err;
+
+	memset(text + strlen(text), 'a', (size_t)16 * 1024);
+	assert_int_equal(berth_check_parse(text, true, &check, &err), 0);
+	text[strlen(text)] = 'a';
+	assert_int_equal(berth_check_parse(text, true, &check, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "more than 16384 bytes"));
+}
+
 static void a_text_that_does_not_fit_is_cut(void **state)
 {
 	struct berth_check none = { 0 }, http = { BERTH_CHECK_HTTP, "/health" };
@@ -137,6 +157,7 @@ int main(void)
 		cmocka_unit_test(each_check_is_read_and_written_as_it_was),
 		cmocka_unit_test(all_else_is_refused_with_a_reason),
 		cmocka_unit_test(what_is_far_too_long_is_refused),
+		cmocka_unit_test(a_command_may_be_longer),
 		cmocka_unit_test(a_text_that_does_not_fit_is_cut),
 	};
 

@@ -57,6 +57,12 @@ static const struct {
 		{ 400, 1, OK, GOOD, S_OK },
 		{ 10400, 1, OK, NOTHING, S_OK },
 		{ 20400, 1, OK, NOTHING, S_OK } }, 7 },
+	{ "readiness is polled as often as it is said", BERTH_PROBE_READINESS,
+	  { .period_ms = 10000, .timeout_ms = 1000, .success_threshold = 1, .failure_threshold = 3, .poll_ms = 500 }, {
+		{ 0, 1, BAD, NOTHING, S_UNKNOWN },
+		{ 500, 1, BAD, NOTHING, S_UNKNOWN },
+		{ 1000, 1, OK, GOOD, S_OK },
+		{ 11000, 1, OK, NOTHING, S_OK } }, 4 },
 	{ "readiness is lost at the third failure in a row, and comes back", BERTH_PROBE_READINESS, { 0 }, {
 		{ 0, 0, OK, GOOD, S_OK },
 		{ 10000, 0, BAD, NOTHING, S_OK },

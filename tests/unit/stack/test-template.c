@@ -146,6 +146,22 @@ static void having_is_what_would_be_replaced(void **state)
 	assert_false(berth_template_has("{port}", NULL, 0));
 }
 
+static void names_are_found_one_after_the_other(void **state)
+{
+	static const char text[] = "{port} {{x}} ${y} {a,b} {my-api.url}/{id";
+	const char *name;
+	size_t at = 0, len;
+
+	assert_true(berth_template_next(text, &at, &name, &len));
+	assert_ptr_equal(name, text + 1);
+	assert_int_equal(len, 4);
+	assert_true(berth_template_next(text, &at, &name, &len));
+	assert_int_equal(len, strlen("my-api.url"));
+	assert_memory_equal(name, "my-api.url", len);
+	assert_false(berth_template_next(text, &at, &name, &len));
+	assert_int_equal(at, strlen(text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +170,7 @@ int main(void)
 		cmocka_unit_test(in_a_config_unknown_names_are_errors),
 		cmocka_unit_test(in_a_config_doubled_braces_are_any_name),
 		cmocka_unit_test(having_is_what_would_be_replaced),
+		cmocka_unit_test(names_are_found_one_after_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

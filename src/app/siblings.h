@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* app/siblings.h - the other services of a stack, as one of them sees them */
+#pragma once
+
+#include "app/supervisor.h"
+
+/*
+ * BACKEND_PORT, BACKEND_URL, BACKEND_HOST and the same of named ports, of the first instance of each
+ * service but @unit's own (NULL: of all).
+ */
+void berth_siblings_add(const struct berth_supervisor *supervisor, const struct berth_unit *unit,
+			struct berth_unit_words *env);
+
+/*
+ * Whose pages @unit's service is to answer, where the manifest says so: BERTH_CORS_ORIGINS or what
+ * it is called there.
+ */
+void berth_siblings_add_origins(const struct berth_unit *unit, struct berth_unit_words *env);
+
+/*
+ * [{"asked","port","service"}]: the numbers of other services that mean another one here; a new
+ * reference.
+ */
+json_t *berth_siblings_moved(const struct berth_unit *unit);
+
+/* "backend.port", "backend.url.ws" ... for templates. @add is called with names and values. */
+void berth_siblings_each_var(const struct berth_unit *unit,
+			     void (*add)(const char *name, const char *value, void *arg),
+			     void *arg);
+
+/*
+ * Which of the others a connect() to loopback port @number means: it asked for that number. The row
+ * is *ret_index; NULL: none of them. *ret_unknown: one of them may come to have it, before whose
+ * first bind() nobody knows.
+ */
+struct berth_unit *berth_siblings_find(const struct berth_unit *unit, uint16_t number,
+				       size_t *ret_index, struct berth_unit **ret_unknown);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* app/stack-job.c - the job of one service of a stack: what its entry in the manifest says */
+#include "app/stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "os/statefile.h"
+#include "stack/command.h"
+
+enum {
+	ENV_FILE_MAX = 1024 * 1024,
+};
+
+static int no_memory(const struct berth_manifest_service *manifest, struct berth_err *err)
+{
+	return berth_err_errno(err, -ENOMEM, "cannot prepare '%s'", manifest->name);
+}
+
+/* @path as seen from @folder; the caller frees it. NULL: out of memory. */
+static char *below(const char *folder, const char *path)
+{
+	struct berth_str text = { 0 };
+
+	if (*path != '/')
+		berth_str_addf(&text, "%s/", folder);
+	berth_str_add(&text, path);
+	return berth_str_steal(&text);
+}
+
+static int make_cwd(const struct berth_stack *stack, const struct berth_manifest_service *manifest,
+		    struct berth_stack_service *service, struct berth_err *err)
+{
+	struct stat st;
+
+	service->cwd = below(stack->folder, manifest->working_dir ? manifest->working_dir : ".");
+	if (!service->cwd)
+		return no_memory(manifest, err);
+	if (!manifest->working_dir)
+		service->cwd[strlen(stack->folder)] = '\0';
+	if (stat(service->cwd, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	berth_err_set(err, -ENOENT, BERTH_ERR_CONFIG, "'%s' has no folder to run in: '%s' is %s",
+		      manifest->name, service->cwd, "not there");
+	return -ENOENT;
+}
+
+static char **copy_words(char *const *words)
+{
+	size_t count = 0;
+	char **copy;
+
+	while (words[count])
+		count++;
+	copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < count; i++) {
+		copy[i] = strdup(words[i]);
+		if (copy[i])
+			continue;
+		berth_command_free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+/* NULL: out of memory, unless there is no command. */
+static char **make_argv(const struct berth_manifest_command *command)
+{
+	if (command->text)
+		return berth_command_words(command->text);
+	return command->argv ? copy_words(command->argv) : NULL;
+}
+
+static int load_env_file(struct berth_stack_service *service, const char *path,
+			 struct berth_err *err)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	struct berth_dotenv *all = &service->env_file;
+	struct berth_dotenv one = { 0 };
+	struct berth_dotenv_entry *grown;
+	size_t len;
+	int r = berth_statefile_read(AT_FDCWD, path, ENV_FILE_MAX, &text, &len);
+
+	if (r < 0) {
+		berth_err_errno(err, r, "cannot read '%s'", path);
+		err->code = BERTH_ERR_CONFIG;
+		return r;
+	}
+	r = berth_dotenv_parse(text, len, path, &one, err);
+	if (r < 0)
+		return r;
+	grown = reallocarray(all->entries, all->count + one.count + 1, sizeof(*grown));
+	if (!grown) {
+		berth_dotenv_deinit(&one);
+		return berth_err_errno(err, -ENOMEM, "cannot keep '%s'", path);
+	}
+	memcpy(grown + all->count, one.entries, one.count * sizeof(*grown));
+	all->entries = grown;
+	all->count += one.count;
+	free(one.entries);
+	return 0;
+}
+
+static int load_env_files(const struct berth_stack *stack,
+			  const struct berth_manifest_service *manifest,
+			  struct berth_stack_service *service, struct berth_err *err)
+{
+	int r = 0;
+
+	/* As foreman does: what stands beside a Procfile is for its processes. */
+	if (stack->kind == BERTH_MANIFEST_PROCFILE && stack->dotenv.count) {
+		BERTH_AUTO_FREE char *path = below(stack->folder, ".env");
+
+		r = path ? load_env_file(service, path, err) : no_memory(manifest, err);
+	}
+	for (char *const *file = manifest->env_files; file && *file && r == 0; file++) {
+		BERTH_AUTO_FREE char *path = below(stack->folder, *file);
+
+		r = path ? load_env_file(service, path, err) : no_memory(manifest, err);
+		if (r < 0)
+			return berth_err_wrap(err, r, "env_file of '%s'", manifest->name);
+	}
+	return 0;
+}
+
+static int make_env(const struct berth_manifest_service *manifest,
+		    struct berth_stack_service *service, struct berth_err *err)
+{
+	size_t count = 0;
+
+	service->env = calloc(manifest->environment_count + 1, sizeof(*service->env));
+	if (!service->env)
+		return no_memory(manifest, err);
+	for (size_t i = 0; i < manifest->environment_count; i++) {
+		const struct berth_manifest_variable *variable = &manifest->environment[i];
+		struct berth_str text = { 0 };
+
+		/* As it is in our own environment, which the service has anyway. */
+		if (!variable->value)
+			continue;
+		berth_str_addf(&text, "%s=%s", variable->name, variable->value);
+		service->env[count] = berth_str_steal(&text);
+		if (!service->env[count++])
+			return no_memory(manifest, err);
+	}
+	return 0;
+}
+
+/* What the manifest says, and the file of no other. */
+static struct berth_job job_of(const struct berth_stack *stack,
+			       const struct berth_manifest_service *manifest,
+			       const struct berth_stack_service *service, size_t index)
+{
+	return (struct berth_job){
+		.cwd = service->cwd,
+		.argv = (const char *const *)service->argv,
+		.stop_argv = (const char *const *)service->stop_argv,
+		.extra_env = (const char *const *)service->env,
+		.env_file = &service->env_file,
+		.wish = manifest->wish,
+		.no_port = manifest->no_port,
+		.tell_port = !manifest->no_port,
+		.scope = manifest->steer,
+		.loopback = manifest->loopback,
+		.outside = manifest->outside,
+		.scheme = manifest->scheme,
+		.links = manifest->links,
+		.link_count = manifest->link_count,
+		.strict_templates = stack->kind == BERTH_MANIFEST_YAML,
+		.workers = manifest->workers,
+		.instances = manifest->instances,
+		.policy = manifest->policy,
+		.stop_signal = manifest->stop_signal,
+		.hold_ms = manifest->hold_ms,
+		.ready = manifest->ready,
+		.live = manifest->live,
+		.probe = manifest->probe,
+		.log = manifest->log,
+		.stack = stack,
+		.member = index,
+		.apart = true,
+		.status_fd = -1,
+	};
+}
+
+int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_err *err)
+{
+	const struct berth_manifest_service *manifest = &stack->manifest.services[index];
+	struct berth_stack_service *service = &stack->services[index];
+	int r;
+
+	service->job = malloc(sizeof(*service->job));
+	if (!service->job)
+		return no_memory(manifest, err);
+	r = make_cwd(stack, manifest, service, err);
+	if (r == 0)
+		r = load_env_files(stack, manifest, service, err);
+	if (r == 0)
+		r = make_env(manifest, service, err);
+	if (r < 0)
+		return r;
+	service->argv = make_argv(&manifest->command);
+	service->stop_argv = make_argv(&manifest->stop_command);
+	if (!service->argv)
+		return no_memory(manifest, err);
+	*service->job = job_of(stack, manifest, service, index);
+	service->job->identity = stack->identity;
+	berth_str_copy(service->job->identity.service, sizeof(service->job->identity.service),
+		       manifest->name);
+	berth_identity_seal(&service->job->identity);
+	return 0;
+}

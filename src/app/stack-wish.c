@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app/stack-wish.c - who wishes which number, from all the places where that can be said
+ *
+ * Weakest first: the manifest; BACKEND_PORT in .env; `backend_port` that somebody wrote into the
+ * ports file; BACKEND_PORT in the environment; -p backend=9005. What a stronger one moves keeps its
+ * old number as an alias, since the program and its neighbours may have that one in their source.
+ *
+ * A profile with a range is a place apart: there, numbers that were written for no profile do not
+ * count. Nobody else takes from its range.
+ */
+#include "app/stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/ports-file.h"
+#include "base/parse.h"
+#include "base/str.h"
+
+static const struct berth_manifest_profile *find_profile(const struct berth_manifest *manifest,
+							 const char *name)
+{
+	for (size_t i = 0; name && i < manifest->profile_count; i++)
+		if (strcmp(manifest->profiles[i].name, name) == 0 && manifest->profiles[i].range.lo)
+			return &manifest->profiles[i];
+	return NULL;
+}
+
+/* All numbers from the profile's range; what was wished is only what they are called. */
+static void enter_profile(struct berth_wish *wish, const struct berth_range *range)
+{
+	for (size_t i = 0; i < wish->port_count; i++) {
+		struct berth_wish_port *port = &wish->ports[i];
+
+		if (port->list_len && !port->alias)
+			port->alias = port->list[0];
+		port->list_len = 0;
+	}
+	wish->range = *range;
+	wish->around = 0;
+	wish->any = wish->strict = false;
+}
+
+/* The main port of a service that named none. */
+static void name_main(struct berth_wish *wish)
+{
+	if (wish->port_count)
+		return;
+	wish->ports[0] = (struct berth_wish_port){ .name = "main" };
+	wish->port_count = 1;
+}
+
+/* "VIEWER_WS_PORT"; the first port is the service's own. */
+static void variable_name(const char *service, const struct berth_wish *wish, size_t index,
+			  char *buf, size_t size)
+{
+	char name[BERTH_NAME_MAX + 1], port[BERTH_PORT_NAME_MAX + 1];
+
+	berth_str_env_name(service, name, sizeof(name));
+	if (index == 0) {
+		snprintf(buf, size, "%s_PORT", name);
+		return;
+	}
+	berth_str_env_name(wish->ports[index].name, port, sizeof(port));
+	snprintf(buf, size, "%s_%s_PORT", name, port);
+}
+
+static int move(struct berth_job *job, size_t index, const char *value, const char *where,
+		const char *name, struct berth_err *err)
+{
+	char shown[96];
+	uint16_t port;
+
+	/* Containers that were linked with another one have REDIS_PORT=tcp://... */
+	if (!value || !*value || strstr(value, "://") || job->no_port)
+		return 0;
+	if (berth_parse_port(value, &port) < 0)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_CONFIG,
+				     "%s in %s: '%s' is not a port (1-65535)", name, where,
+				     berth_str_printable(value, (size_t)-1, shown, sizeof(shown)));
+	name_main(&job->wish);
+	berth_wish_move(&job->wish, index, port);
+	return 0;
+}
+
+static int read_variables(const struct berth_stack *stack, struct berth_job *job, bool from_file,
+			  struct berth_err *err)
+{
+	size_t count = job->wish.port_count ? job->wish.port_count : 1;
+	char name[160];
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		variable_name(job->identity.service, &job->wish, i, name, sizeof(name));
+		r = from_file ? move(job, i, berth_dotenv_get(&stack->dotenv, name), "'.env'", name,
+				     err)
+			      : move(job, i, getenv(name), "the environment", name, err);
+	}
+	return r;
+}
+
+/* What a person wrote there before the start. */
+static int read_ports_file(struct berth_stack *stack, const struct berth_portsfile *file,
+			   struct berth_job *job, struct berth_faults *faults)
+{
+	size_t count = job->wish.port_count ? job->wish.port_count : 1;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0 && !job->no_port; i++) {
+		const char *name = i ? job->wish.ports[i].name : NULL;
+		uint16_t port;
+
+		r = berth_portsfile_wish(file, job->identity.service, name, faults, &port);
+		if (r < 0 || !port)
+			continue;
+		name_main(&job->wish);
+		berth_wish_move(&job->wish, i, port);
+	}
+	return r;
+}
+
+static int read_ports_files(struct berth_stack *stack, struct berth_faults *faults,
+			    struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_portsfile_deinit) struct berth_portsfile file = { 0 };
+	BERTH_AUTO_FREE char *text = NULL;
+	int r = berth_ports_file_load(stack->ports_file, faults, &text, &file, err);
+
+	for (size_t i = 0; i < stack->manifest.service_count && r == 0; i++)
+		r = read_ports_file(stack, &file, stack->services[i].job, faults);
+	if (r == 0 || !faults->count)
+		return r;
+	/* The faults are of that file now. */
+	berth_str_copy(stack->file, sizeof(stack->file), stack->ports_file);
+	free(stack->text);
+	stack->text_len = text ? strlen(text) : 0;
+	stack->text = BERTH_STEAL(text);
+	return err->code == BERTH_ERR_NONE ? berth_err_set(err, r, BERTH_ERR_CONFIG,
+							   "'%s' can't be used", stack->ports_file)
+					   : r;
+}
+
+/* "backend=9005", "viewer:ws=8090". */
+static int read_flag(struct berth_stack *stack, const char *text, struct berth_err *err)
+{
+	size_t len = strcspn(text, ":="), port_len = 0, index = 0;
+	const char *equals = strchr(text, '=');
+	char name[BERTH_NAME_MAX] = "", port[BERTH_PORT_NAME_MAX] = "";
+	struct berth_job *job;
+	int service = -1;
+
+	if (equals && len < sizeof(name)) {
+		snprintf(name, sizeof(name), "%.*s", (int)len, text);
+		service = berth_manifest_find(&stack->manifest, name);
+	}
+	if (!equals || !len)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' is not SERVICE=PORT",
+				     text);
+	if (service < 0)
+		return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "-p: no service '%s' in %s",
+				     name, stack->file);
+	job = stack->services[service].job;
+	port_len = (size_t)(equals - text) - len;
+	if (port_len > 1 && port_len <= sizeof(port)) {
+		snprintf(port, sizeof(port), "%.*s", (int)port_len - 1, text + len + 1);
+		while (index < job->wish.port_count &&
+		       strcmp(job->wish.ports[index].name, port) != 0)
+			index++;
+		if (index == job->wish.port_count)
+			return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE,
+					     "-p: '%s' has no port '%s'", name, port);
+	}
+	if (job->no_port)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' has no port", name);
+	return move(job, index, equals + 1, "-p", name, err);
+}
+
+/* The user's list, and the ranges of the profiles that this is none of. */
+static int make_skip(struct berth_stack *stack, const struct berth_manifest_profile *profile,
+		     size_t index, struct berth_err *err)
+{
+	const struct berth_manifest *manifest = &stack->manifest;
+	struct berth_stack_service *service = &stack->services[index];
+	struct berth_str text = { 0 };
+
+	if (manifest->services[index].skip)
+		berth_str_add(&text, manifest->services[index].skip);
+	for (size_t i = 0; i < manifest->profile_count; i++) {
+		const struct berth_range *range = &manifest->profiles[i].range;
+
+		if (range->lo && &manifest->profiles[i] != profile)
+			berth_str_addf(&text, "%s%u-%u", text.len ? "," : "", range->lo, range->hi);
+	}
+	if (text.failed)
+		return berth_err_errno(err, -ENOMEM, "cannot prepare '%s'",
+				       service->job->identity.service);
+	if (!text.len)
+		return 0;
+	service->skip = berth_str_steal(&text);
+	service->job->skip = service->skip;
+	return 0;
+}
+
+static int settle_one(struct berth_stack *stack, const struct berth_stack_spec *spec,
+		      const struct berth_manifest_profile *profile, size_t index,
+		      struct berth_err *err)
+{
+	struct berth_job *job = stack->services[index].job;
+	int r = make_skip(stack, profile, index, err);
+
+	job->wish.any |= spec->any_port;
+	if (profile)
+		enter_profile(&job->wish, &profile->range);
+	else if (r == 0)
+		r = read_variables(stack, job, true, err);
+	return r;
+}
+
+int berth_stack_settle_wishes(struct berth_stack *stack, const struct berth_stack_spec *spec,
+			      struct berth_faults *faults, struct berth_err *err)
+{
+	const struct berth_manifest_profile *profile =
+		find_profile(&stack->manifest, spec->profile);
+	size_t count = stack->manifest.service_count;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = settle_one(stack, spec, profile, i, err);
+	if (r == 0)
+		r = read_ports_files(stack, faults, err);
+	for (size_t i = 0; i < count && r == 0 && !profile; i++)
+		r = read_variables(stack, stack->services[i].job, false, err);
+	for (size_t i = 0; i < spec->wish_count && r == 0; i++)
+		r = read_flag(stack, spec->wishes[i], err);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		r = berth_job_settle_search(stack->services[i].job, &stack->dotenv, err);
+		if (r == 0)
+			r = berth_wish_check(&stack->services[i].job->wish, err);
+		if (r < 0)
+			berth_err_wrap(err, r, "'%s'", stack->manifest.services[i].name);
+	}
+	return r;
+}
+
+void berth_stack_add_others(const struct berth_stack *stack, size_t member,
+			    struct berth_portset *set)
+{
+	for (size_t i = 0; i < stack->manifest.service_count; i++) {
+		const struct berth_wish *wish = &stack->services[i].job->wish;
+
+		if (i == member || !stack->services[i].enabled)
+			continue;
+		for (size_t j = 0; j < wish->port_count; j++) {
+			const struct berth_wish_port *port = &wish->ports[j];
+			uint16_t number = port->list_len ? port->list[0] : port->alias;
+
+			if (number)
+				berth_portset_add(set, (struct berth_range){ number, number });
+		}
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/pins.h - what berth pin and berth unpin have in common */
+#pragma once
+
+#include "cli/cli.h"
+#include "service/identity.h"
+
+#include <stdbool.h>
+
+/* "backend", "api.2", "viewer:ws", and which service that is from here. */
+struct berth_pins_operand {
+	struct berth_identity identity; /* sealed */
+	char port_name[BERTH_PORT_NAME_MAX]; /* "main" where none was named */
+	bool has_port_name;
+	bool known; /* it runs, has run, or the manifest has it */
+	uint16_t running; /* the number it has now; 0: none */
+};
+
+/*
+ * A service of the stack around the working folder (the copy @as of it; NULL: the plain one), else
+ * one that runs or has run in this project, else one of the working folder itself. USAGE.
+ */
+BERTH_MUST_USE int berth_pins_read_operand(const char *operand, const char *as,
+					   struct berth_pins_operand *ret_operand,
+					   struct berth_err *err);
+
+/*
+ * What is pinned, with what config.yaml has, as rows for people and for JSON: {"label", "project",
+ * "copy", "root", "folder", "service", "instance", "name", "port", "from"}; of @only, or of all where
+ * that is NULL. New reference in *ret_rows.
+ */
+BERTH_MUST_USE int berth_pins_rows(const struct berth_settings *settings,
+				   const struct berth_identity *only, json_t **ret_rows,
+				   struct berth_err *err);
+/* With --json: {"version":1,"pins":[...]} of @identity. */
+BERTH_MUST_USE int berth_pins_print_json(struct berth_cli *cli,
+					 const struct berth_identity *identity,
+					 struct berth_err *err);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/started.c - say where a service that was started in the background is to be reached */
+#include "cli/started.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+/* " (it asked for 5173, held by node 812 'shop@main/web')" */
+static void add_moved(struct berth_str *text, const json_t *port)
+{
+	const json_t *holder = json_object_get(port, "holder");
+	const char *process = berth_json_string(holder, "process", NULL);
+	const char *service = berth_json_string(holder, "service", NULL);
+	int64_t asked = berth_json_int(port, "asked", 0);
+
+	if (!asked || asked == berth_json_int(port, "port", 0))
+		return;
+	berth_str_addf(text, " (it asked for %lld", (long long)asked);
+	if (process)
+		berth_str_addf(text, ", held by %s %lld", process,
+			       (long long)berth_json_int(holder, "pid", 0));
+	if (process && service)
+		berth_str_addf(text, " '%s'", service);
+	berth_str_add(text, ")");
+}
+
+void berth_started_say(struct berth_out *out, const json_t *service, const json_t *port,
+		       bool reused, bool one_of_many)
+{
+	const char *url = berth_json_string(port, "url", NULL);
+	const char *name = berth_json_string(port, "name", "");
+	struct berth_str text = { 0 };
+
+	berth_str_add(&text, berth_json_string(service, "service", ""));
+	if (one_of_many && berth_json_int(service, "instance", 1) > 1)
+		berth_str_addf(&text, ".%lld", (long long)berth_json_int(service, "instance", 1));
+	if (strcmp(name, "main") != 0)
+		berth_str_addf(&text, ":%s", name);
+	if (url)
+		berth_str_addf(&text, " is %s", url);
+	else
+		berth_str_addf(&text, " is port %lld", (long long)berth_json_int(port, "port", 0));
+	add_moved(&text, port);
+	if (reused)
+		berth_str_add(&text, ", running already");
+	if (berth_str_text(&text))
+		berth_out_say(out, "%s", berth_str_text(&text));
+	berth_str_deinit(&text);
+}

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+/* stack/compose-docker.c - one service of a Compose file as a `docker run` */
+/*
+ * A container is one `docker run` in the foreground, named by the id of its service, so that copies
+ * run side by side and `docker rm -f` finds it whatever became of its client. Its environment goes
+ * through berth.yaml, so that no secret stands in a command line. What two copies would share
+ * (volumes, names, networks) is left out, and said.
+ */
+#include "stack/compose-docker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "stack/compose-text.h"
+
+enum {
+	WORDS_MAX = 512,
+	PORTS_MAX = 16, /* as many as a service may have */
+	SHOWN = 128,
+};
+
+static const char unknown_form[] = "only ${X}, ${X:-text} and ${X:?text} are known here";
+
+/* Of a command that is being made. */
+struct words {
+	struct berth_compose_docker *service;
+	char *items[WORDS_MAX + 1]; /* owned; as berth.yaml has them */
+	size_t count;
+	bool quoted; /* one of them can't stand in a command that is one string */
+};
+
+/* ---- telling ---- */
+
+static const char *shown(const char *text, char buf[SHOWN])
+{
+	return berth_str_printable(text, (size_t)-1, buf, SHOWN);
+}
+
+void berth_compose_docker_leave_out(const struct berth_compose_docker *service, const char *key,
+				    const char *reason)
+{
+	char name[SHOWN], word[SHOWN];
+
+	berth_draft_note(service->draft, "%s: '%s' is left out: %s",
+			 shown(service->node->key, name), shown(key, word), reason);
+}
+
+static void look_at(const struct berth_compose_docker *service, const char *key)
+{
+	char name[SHOWN], word[SHOWN];
+
+	berth_draft_note(service->draft, "%s: look at '%s': %s", shown(service->node->key, name),
+			 shown(key, word), unknown_form);
+}
+
+/* ---- words ---- */
+
+static void words_deinit(struct words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		free(words->items[i]);
+	words->count = 0;
+}
+
+static void add_own(struct words *words, const char *word)
+{
+	char *copy = words->count < WORDS_MAX ? strdup(word) : NULL;
+
+	if (!copy)
+		words->service->failed = true;
+	else
+		words->items[words->count++] = copy;
+}
+
+static bool is_plain(const char *word)
+{
+	return *word && word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					  "0123456789_./:=,@%+-")] == '\0';
+}
+
+/* A word of the Compose file: its variables and braces as berth.yaml has them. */
+static void add_foreign(struct words *words, const char *word, const char *key)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
+	const char *text;
+
+	if (!berth_compose_text_value(&out, word))
+		look_at(words->service, key);
+	text = berth_str_text(&out);
+	if (!text) {
+		words->service->failed = true;
+		return;
+	}
+	words->quoted = words->quoted || !is_plain(text);
+	add_own(words, text);
+}
+
+static void add_flag(struct words *words, const char *flag, const char *value, const char *key)
+{
+	add_own(words, flag);
+	add_foreign(words, value, key);
+}
+
+/* ---- keys that are options of docker run, and those that are nothing ---- */
+
+enum how {
+	ELSEWHERE, /* has a function of its own, or says nothing that is missed */
+	FLAG, /* docker run FLAG VALUE, once for each of a list */
+	SWITCH, /* docker run FLAG, where it is true */
+	SAME, /* the same key in berth.yaml */
+	LEFT_OUT,
+};
+
+static const struct key {
+	const char *name;
+	enum how how;
+	const char *text; /* the flag, or the reason */
+} keys[] = {
+	{ "image", ELSEWHERE, NULL },
+	{ "build", ELSEWHERE, NULL },
+	{ "command", ELSEWHERE, NULL },
+	{ "entrypoint", ELSEWHERE, NULL },
+	{ "environment", ELSEWHERE, NULL },
+	{ "env_file", ELSEWHERE, NULL },
+	{ "ports", ELSEWHERE, NULL },
+	{ "expose", ELSEWHERE, NULL },
+	{ "depends_on", ELSEWHERE, NULL },
+	{ "healthcheck", ELSEWHERE, NULL },
+	{ "profiles", ELSEWHERE, NULL },
+	{ "restart", SAME, NULL },
+	{ "stop_signal", SAME, NULL },
+	{ "stop_grace_period", SAME, NULL },
+	{ "user", FLAG, "--user" },
+	{ "working_dir", FLAG, "--workdir" },
+	{ "platform", FLAG, "--platform" },
+	{ "pull_policy", FLAG, "--pull" },
+	{ "shm_size", FLAG, "--shm-size" },
+	{ "mem_limit", FLAG, "--memory" },
+	{ "cpus", FLAG, "--cpus" },
+	{ "tmpfs", FLAG, "--tmpfs" },
+	{ "cap_add", FLAG, "--cap-add" },
+	{ "cap_drop", FLAG, "--cap-drop" },
+	{ "security_opt", FLAG, "--security-opt" },
+	{ "devices", FLAG, "--device" },
+	{ "dns", FLAG, "--dns" },
+	{ "init", SWITCH, "--init" },
+	{ "privileged", SWITCH, "--privileged" },
+	{ "read_only", SWITCH, "--read-only" },
+	{ "volumes", LEFT_OUT,
+	  "two copies would write to the same data; add -v to the command where they may" },
+	{ "volumes_from", LEFT_OUT, "add -v to the command" },
+	{ "networks", LEFT_OUT,
+	  "services find each other by their ports: {NAME.port}, {NAME.url} in environment" },
+	{ "network_mode", LEFT_OUT, "each service has a port of its own instead" },
+	{ "links", LEFT_OUT,
+	  "services find each other by their ports: {NAME.port}, {NAME.url} in environment" },
+	{ "hostname", LEFT_OUT, "copies would share it" },
+	{ "container_name", LEFT_OUT, "the container is called {id}, so that copies can run" },
+	{ "secrets", LEFT_OUT, "berth has none; use environment or env_file" },
+	{ "configs", LEFT_OUT, "berth has none; add -v to the command" },
+	{ "deploy", LEFT_OUT, "berth runs on this machine alone; for replicas: instances" },
+	{ "scale", LEFT_OUT, "say instances: N" },
+	{ "develop", LEFT_OUT, "nothing is built here" },
+	{ "extends", LEFT_OUT, "what it takes from there is missing here" },
+	{ "logging", LEFT_OUT, "berth keeps the log: berth logs" },
+	{ "labels", LEFT_OUT, "nobody here reads them" },
+	{ "tty", LEFT_OUT, "add -t to the command if it is needed" },
+	{ "stdin_open", LEFT_OUT, "add -i to the command if it is needed" },
+};
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* ---- values ---- */
+
+void berth_compose_docker_value(struct berth_compose_docker *service, int depth, const char *key,
+				const char *value)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
+
+	if (!berth_compose_text_value(&out, value))
+		look_at(service, key);
+	if (berth_str_text(&out))
+		berth_draft_value(service->draft, depth, key, berth_str_text(&out), NULL);
+	else
+		service->failed = true;
+}
+
+static void write_same(struct berth_compose_docker *service)
+{
+	const struct berth_yaml_node *node = service->node;
+
+	for (size_t i = 0; i < node->count; i++) {
+		const struct key *key = find_key(node->items[i].key);
+
+		if (key && key->how == SAME && node->items[i].kind == BERTH_YAML_SCALAR &&
+		    !berth_yaml_is_null(&node->items[i]))
+			berth_compose_docker_value(service, 1, key->name, node->items[i].text);
+	}
+}
+
+static void add_key(struct words *words, const struct key *key, const struct berth_yaml_node *value)
+{
+	for (size_t i = 0; i < berth_compose_docker_count(value); i++) {
+		const char *text = berth_compose_docker_at(value, i);
+
+		if (text)
+			add_flag(words, key->text, text, key->name);
+		else
+			berth_compose_docker_leave_out(words->service, key->name,
+						       "it is not written as text");
+	}
+}
+
+static void add_keys(struct words *words)
+{
+	const struct berth_compose_docker *service = words->service;
+
+	for (size_t i = 0; i < service->node->count; i++) {
+		const struct berth_yaml_node *value = &service->node->items[i];
+		const struct key *key = find_key(value->key);
+
+		if (!key && strncmp(value->key, "x-", 2) != 0)
+			berth_compose_docker_leave_out(service, value->key,
+						       "berth does not know it");
+		if (!key || berth_yaml_is_null(value))
+			continue;
+		if (key->how == LEFT_OUT)
+			berth_compose_docker_leave_out(service, value->key, key->text);
+		else if (key->how == SWITCH && berth_compose_docker_is_true(value))
+			add_own(words, key->text);
+		else if (key->how == FLAG)
+			add_key(words, key, value);
+	}
+}
+
+/* ---- environment ---- */
+
+char *berth_compose_docker_variable(const struct berth_yaml_node *node, size_t i,
+				    const char **ret_value)
+{
+	const struct berth_yaml_node *item = &node->items[i];
+	size_t len;
+
+	if (item->kind != BERTH_YAML_SCALAR)
+		return NULL;
+	if (node->kind == BERTH_YAML_MAP) {
+		*ret_value = berth_yaml_is_null(item) ? NULL : item->text;
+		return strdup(item->key);
+	}
+	len = strcspn(item->text, "=");
+	for (size_t later = i + 1; later < node->count; later++) {
+		const struct berth_yaml_node *other = &node->items[later];
+
+		if (other->kind == BERTH_YAML_SCALAR && strcspn(other->text, "=") == len &&
+		    memcmp(other->text, item->text, len) == 0)
+			return NULL;
+	}
+	*ret_value = item->text[len] ? item->text + len + 1 : NULL;
+	return strndup(item->text, len);
+}
+
+static void add_environment(struct words *words)
+{
+	const struct berth_yaml_node *node = berth_yaml_get(words->service->node, "environment");
+
+	for (size_t i = 0; node && i < node->count; i++) {
+		const char *value;
+		BERTH_AUTO_FREE char *name = berth_compose_docker_variable(node, i, &value);
+
+		if (name && *name)
+			add_flag(words, "-e", name, "environment");
+	}
+}
+
+static void add_env_files(struct words *words)
+{
+	const struct berth_yaml_node *node = berth_yaml_get(words->service->node, "env_file");
+
+	for (size_t i = 0;
+	     node && !berth_yaml_is_null(node) && i < berth_compose_docker_count(node); i++) {
+		const struct berth_yaml_node *item =
+			node->kind == BERTH_YAML_LIST ? &node->items[i] : node;
+
+		if (item->kind == BERTH_YAML_MAP)
+			item = berth_yaml_get(item, "path");
+		if (item && item->kind == BERTH_YAML_SCALAR)
+			add_flag(words, "--env-file", item->text, "env_file");
+	}
+}
+
+/* ---- ports ---- */
+
+struct port {
+	struct berth_compose_port asked;
+	char name[16]; /* "": the first */
+	bool again; /* one that was there already, for another address */
+};
+
+static uint16_t number_in(const struct berth_yaml_node *map, const char *key)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+	const struct berth_yaml_node *node = berth_yaml_get(map, key);
+	uint16_t port;
+
+	if (!node || node->kind != BERTH_YAML_SCALAR)
+		return 0;
+	berth_compose_text_default(&text, node->text);
+	return berth_str_text(&text) && berth_parse_port(berth_str_text(&text), &port) == 0 ? port
+											    : 0;
+}
+
+static bool read_port(const struct berth_yaml_node *node, struct berth_compose_port *ret_port)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+	const struct berth_yaml_node *protocol, *address;
+
+	if (node->kind == BERTH_YAML_SCALAR) {
+		berth_compose_text_default(&text, node->text);
+		return berth_str_text(&text) &&
+		       berth_compose_text_parse_port(berth_str_text(&text), ret_port);
+	}
+	protocol = berth_yaml_get(node, "protocol");
+	address = berth_yaml_get(node, "host_ip");
+	*ret_port = (struct berth_compose_port){
+		.target = number_in(node, "target"),
+		.published = number_in(node, "published"),
+		.udp = protocol && protocol->kind == BERTH_YAML_SCALAR &&
+		       strcmp(protocol->text, "udp") == 0,
+	};
+	if (address && address->kind == BERTH_YAML_SCALAR)
+		berth_str_copy(ret_port->address, sizeof(ret_port->address), address->text);
+	return ret_port->target != 0;
+}
+
+/* One that is not published: the host is where everybody meets here. */
+static size_t guess_port(const struct berth_compose_docker *service, const char *image,
+			 struct port *ports)
+{
+	const struct berth_yaml_node *expose = berth_yaml_get(service->node, "expose");
+
+	if (expose && expose->kind == BERTH_YAML_LIST && expose->count &&
+	    read_port(&expose->items[0], &ports[0].asked))
+		return 1;
+	ports[0].asked =
+		(struct berth_compose_port){ .target = berth_compose_text_image_port(image) };
+	return ports[0].asked.target ? 1 : 0;
+}
+
+/* Its name, by what the @count ones before it have. */
+static void name_port(struct port *port, const struct port *before, size_t count)
+{
+	size_t alike = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (before[i].asked.target != port->asked.target ||
+		    before[i].asked.udp != port->asked.udp)
+			continue;
+		alike++;
+		if (before[i].asked.published != port->asked.published)
+			continue;
+		memcpy(port->name, before[i].name, sizeof(port->name));
+		port->again = true;
+		return;
+	}
+	if (count == 0)
+		return;
+	snprintf(port->name, sizeof(port->name), "%s%u", port->asked.udp ? "udp" : "p",
+		 port->asked.target);
+	if (alike > 0)
+		snprintf(port->name, sizeof(port->name), "%s%u-%zu", port->asked.udp ? "udp" : "p",
+			 port->asked.target, alike + 1);
+}
+
+static size_t read_ports(const struct berth_compose_docker *service, const char *image,
+			 struct port *ports)
+{
+	const struct berth_yaml_node *node = berth_yaml_get(service->node, "ports");
+	size_t count = 0;
+
+	for (size_t i = 0; node && node->kind == BERTH_YAML_LIST && i < node->count; i++) {
+		struct port *port = &ports[count];
+
+		*port = (struct port){ 0 };
+		if (count == PORTS_MAX || !read_port(&node->items[i], &port->asked)) {
+			berth_compose_docker_leave_out(service, "ports",
+						       count == PORTS_MAX
+							       ? "a service has at most 16"
+							       : "one of them is no single number");
+			continue;
+		}
+		name_port(port, ports, count++);
+	}
+	return count ? count : guess_port(service, image, ports);
+}
+
+static void add_ports(struct words *words, const struct port *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct port *port = &ports[i];
+		char word[160];
+
+		snprintf(word, sizeof(word), "%s%s{port%s%s}:%u%s", port->asked.address,
+			 *port->asked.address ? ":" : "", *port->name ? "." : "", port->name,
+			 port->asked.target, port->asked.udp ? "/udp" : "");
+		words->quoted = words->quoted || strchr(port->asked.address, '[');
+		add_own(words, "-p");
+		add_own(words, word);
+	}
+}
+
+static void write_wish(struct berth_compose_docker *service, int depth, const char *key,
+		       const struct port *port)
+{
+	uint16_t asked = port->asked.published ? port->asked.published : port->asked.target;
+	uint16_t wish = berth_draft_port(service->draft, asked);
+	char text[16], comment[48];
+
+	snprintf(text, sizeof(text), "%u%s", wish, port->asked.udp ? "/udp" : "");
+	snprintf(comment, sizeof(comment), "%u is another's here", asked);
+	berth_draft_plain(service->draft, depth, key, text, wish == asked ? NULL : comment);
+}
+
+static void write_ports(struct berth_compose_docker *service, const struct port *ports,
+			size_t count)
+{
+	size_t different = 0;
+
+	for (size_t i = 0; i < count; i++)
+		different += !ports[i].again;
+	if (different == 0) {
+		berth_draft_plain(service->draft, 1, "port", "none", NULL);
+		return;
+	}
+	if (different == 1)
+		write_wish(service, 1, "port", &ports[0]);
+	else
+		berth_draft_open(service->draft, 1, "ports");
+	for (size_t i = 0; different > 1 && i < count; i++)
+		if (!ports[i].again)
+			write_wish(service, 2, i ? ports[i].name : "main", &ports[i]);
+	berth_draft_plain(service->draft, 1, "outside", "true",
+			  "bound by the container engine, not by us");
+}
+
+/* ---- the command ---- */
+
+/* As one string where a shell would change nothing of it, which is easier to read. */
+static void write_command(const struct words *words)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str line = { 0 };
+	struct berth_draft *draft = words->service->draft;
+
+	if (words->quoted) {
+		berth_draft_list(draft, 1, "command", (const char *const *)words->items);
+		return;
+	}
+	for (size_t i = 0; i < words->count; i++)
+		berth_str_addf(&line, "%s%s", i ? " " : "", words->items[i]);
+	if (berth_str_text(&line))
+		berth_draft_value(draft, 1, "command", berth_str_text(&line), NULL);
+	else
+		words->service->failed = true;
+}
+
+/* Of a command or an entrypoint, which is a list, or a string that is split. NULL: it has none. */
+static char **words_of(const struct berth_compose_docker *service, const char *key)
+{
+	const struct berth_yaml_node *node = berth_yaml_get(service->node, key);
+	char **words = NULL;
+	size_t count = 0;
+
+	if (berth_yaml_is_null(node) || node->kind == BERTH_YAML_MAP)
+		return NULL;
+	if (node->kind == BERTH_YAML_LIST)
+		words = calloc(node->count + 1, sizeof(*words));
+	else
+		words = berth_compose_text_words(node->text);
+	if (!words)
+		berth_compose_docker_leave_out(service, key, "it can't be taken apart into words");
+	for (size_t i = 0; words && node->kind == BERTH_YAML_LIST && i < node->count; i++) {
+		const char *word = berth_compose_docker_at(node, i);
+
+		if (word && (words[count] = strdup(word)))
+			count++;
+	}
+	return words;
+}
+
+static void add_command(struct words *words, const char *image)
+{
+	char **entrypoint = words_of(words->service, "entrypoint"),
+	     **command = words_of(words->service, "command");
+
+	if (entrypoint && entrypoint[0])
+		add_flag(words, "--entrypoint", entrypoint[0], "entrypoint");
+	add_foreign(words, image, "image");
+	for (size_t i = 1; entrypoint && entrypoint[0] && entrypoint[i]; i++)
+		add_foreign(words, entrypoint[i], "entrypoint");
+	for (size_t i = 0; command && command[i]; i++)
+		add_foreign(words, command[i], "command");
+	berth_compose_text_free_words(entrypoint);
+	berth_compose_text_free_words(command);
+}
+
+/* ---- the whole ---- */
+
+void berth_compose_docker_write(struct berth_compose_docker *service)
+{
+	static const char *const start[] = { "docker", "run", "--rm", "--name", "{id}" };
+	BERTH_CLEANUP(words_deinit) struct words words = { .service = service };
+	const char *image = berth_yaml_get(service->node, "image")->text;
+	struct port ports[PORTS_MAX + 1] = { 0 };
+	size_t port_count = read_ports(service, image, ports);
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(start); i++)
+		add_own(&words, start[i]);
+	add_ports(&words, ports, port_count);
+	add_environment(&words);
+	add_env_files(&words);
+	add_keys(&words);
+	add_command(&words, image);
+	write_command(&words);
+	berth_draft_value(service->draft, 1, "stop_command", "docker rm -f {id}", NULL);
+	write_ports(service, ports, port_count);
+	write_same(service);
+}
+
+void berth_compose_docker_test(struct berth_compose_docker *service,
+			       const struct berth_yaml_node *test)
+{
+	static const char *const enter[] = { "CMD", "docker", "exec", "{id}" };
+	BERTH_CLEANUP(words_deinit) struct words words = { .service = service };
+	const char *first = test->kind == BERTH_YAML_LIST ? berth_compose_docker_at(test, 0) : NULL;
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(enter); i++)
+		add_own(&words, enter[i]);
+	if (!first || strcmp(first, "CMD") != 0) {
+		add_own(&words, "sh");
+		add_own(&words, "-c");
+	}
+	for (size_t i = first ? 1 : 0; i < berth_compose_docker_count(test); i++)
+		if (berth_compose_docker_at(test, i))
+			add_foreign(&words, berth_compose_docker_at(test, i), "healthcheck");
+	berth_draft_list(service->draft, 2, "test", (const char *const *)words.items);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* unit/stack/test-draft.c - a berth.yaml in the making */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/yaml.h"
+#include "stack/draft.h"
+
+/* What stands there is what comes back, plain or in quotes, alone or in a list. */
+static void each_text_is_read_as_it_was_written(void **state)
+{
+	static const char *const texts[] = {
+		"plain",
+		"two words",
+		"",
+		" ",
+		"x ",
+		" x",
+		"no",
+		"NULL",
+		"~",
+		"true",
+		"3.10",
+		"22:22",
+		"a: b",
+		"a:",
+		":a",
+		"a #b",
+		"a#b",
+		"#a",
+		"-",
+		"- a",
+		"-a",
+		"--rm",
+		"---",
+		"--- a",
+		"...",
+		"? a",
+		"?a",
+		"{a}",
+		"[a]",
+		"a {b}, [c]",
+		"a, b",
+		"&a",
+		"*a",
+		"!a",
+		"|",
+		">",
+		"%a",
+		"@a",
+		"`a`",
+		"'a'",
+		"\"a\"",
+		"it's \"so\"",
+		"a\\b",
+		"a\nb",
+		"a\tb\r",
+		"\x01\x1b[0m\x7f",
+		"na\xc3\xafve \xe2\x82\xac \xf0\x9f\x9a\xa2",
+		"\xc2\x85\xe2\x80\xa8\xef\xbb\xbf",
+		"<<",
+		"=",
+		"${A:-b}",
+		"a=b",
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(texts); i++) {
+		const char *const list[] = { "x", texts[i], "y", NULL };
+		BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+		BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+		BERTH_CLEANUP(berth_yaml_freep) struct berth_yaml_node *root = NULL;
+		const struct berth_yaml_node *node;
+		BERTH_AUTO_FREE char *yaml = NULL;
+
+		berth_draft_begin(&draft, berth_draft_name(&draft, "web"));
+		berth_draft_value(&draft, 1, "one", texts[i], "of many");
+		berth_draft_list(&draft, 1, "many", list);
+		yaml = berth_draft_finish(&draft, "a test", "");
+		if (berth_yaml_parse(yaml, strlen(yaml), &faults, &root) != 0)
+			fail_msg("%s\n%s", yaml, faults.items[0].text);
+		node = berth_yaml_get(berth_yaml_get(root, "services"), "web");
+		assert_string_equal(berth_yaml_get(node, "one")->text, texts[i]);
+		assert_false(berth_yaml_is_null(berth_yaml_get(node, "one")));
+		node = berth_yaml_get(node, "many");
+		assert_int_equal(node->count, 3);
+		assert_string_equal(node->items[1].text, texts[i]);
+		assert_string_equal(node->items[2].text, "y");
+	}
+}
+
+static void bytes_that_are_no_text_become_a_mark(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+
+	berth_draft_value(&draft, 1, "a", "x\xff", NULL);
+	assert_string_equal(berth_str_text(&draft.services), "    a: \"x\xef\xbf\xbd\"\n");
+}
+
+static void the_whole_is_as_people_write_it(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+	BERTH_AUTO_FREE char *yaml = NULL;
+	static const char wanted[] = "project: shop\n"
+				     "services:\n"
+				     "  web:\n"
+				     "    command: \"npm run dev --x {port}\" # here\n"
+				     "    outside: true\n"
+				     "    ports:\n"
+				     "      main: 80\n"
+				     "\n"
+				     "  web-2:\n"
+				     "    # a comment\n"
+				     "    args: [a, \"{b}\"]\n"
+				     "\n";
+
+	berth_draft_begin(&draft, berth_draft_name(&draft, "Web"));
+	berth_draft_value(&draft, 1, "command", "npm run dev --x {port}", "here");
+	berth_draft_plain(&draft, 1, "outside", "true", NULL);
+	berth_draft_open(&draft, 1, "ports");
+	berth_draft_plain(&draft, 2, "main", "80", NULL);
+	berth_draft_begin(&draft, berth_draft_name(&draft, "web"));
+	berth_draft_comment(&draft, 1, "a comment");
+	berth_draft_list(&draft, 1, "args", (const char *const[]){ "a", "{b}", NULL });
+	yaml = berth_draft_finish(&draft, "x.json", "shop");
+	assert_non_null(strstr(yaml, "'berth init' from x.json"));
+	assert_non_null(strstr(yaml, wanted));
+}
+
+static void no_port_is_wished_twice(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+
+	assert_int_equal(berth_draft_port(&draft, 0), 0);
+	assert_int_equal(berth_draft_port(&draft, 5174), 5174);
+	assert_int_equal(berth_draft_port(&draft, 5173), 5173);
+	assert_int_equal(berth_draft_port(&draft, 5173), 5175);
+	assert_int_equal(berth_draft_port(&draft, 5173), 5176);
+	assert_int_equal(berth_draft_port(&draft, 65535), 65535);
+	assert_int_equal(berth_draft_port(&draft, 65535), 0);
+	assert_int_equal(berth_draft_port(&draft, 0), 0);
+}
+
+static void there_are_at_most_256_services(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+
+	for (int i = 0; i < 256; i++)
+		assert_non_null(berth_draft_name(&draft, "web"));
+	assert_string_equal(draft.names[255], "web-256");
+	assert_null(berth_draft_name(&draft, "web"));
+	assert_null(berth_draft_name(&draft, "web"));
+	assert_string_equal(berth_str_text(&draft.notes),
+			    "only the first 256 services are written\n");
+}
+
+static void braces_are_escaped_where_a_template_would_take_them(void **state)
+{
+	static const struct {
+		const char *text, *escaped, *ours;
+	} rows[] = {
+		{ "{name}", "{{name}}", "{{name}}" },
+		{ "{port} {port.ws} {url} {id} {host}",
+		  "{{port}} {{port.ws}} {{url}} {{id}} {{host}}",
+		  "{port} {port.ws} {url} {id} {host}" },
+		{ "{ports} {host.x}", "{{ports}} {{host.x}}", "{{ports}} {{host.x}}" },
+		{ "{print $1} {} {a,b} {1..5} {\"a\": 1}", "{print $1} {} {a,b} {1..5} {\"a\": 1}",
+		  NULL },
+		{ "${name} $${name}", "${name} $${name}", NULL },
+		{ "{{name}}", "{{{name}}}", NULL },
+		{ "{name", "{name", NULL },
+		{ "", "", NULL },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str all = { 0 };
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str ours = { 0 };
+
+		berth_draft_escape(&all, rows[i].text, false);
+		berth_draft_escape(&ours, rows[i].text, true);
+		assert_string_equal(berth_str_text(&all), rows[i].escaped);
+		assert_string_equal(berth_str_text(&ours),
+				    rows[i].ours ? rows[i].ours : rows[i].escaped);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_text_is_read_as_it_was_written),
+		cmocka_unit_test(bytes_that_are_no_text_become_a_mark),
+		cmocka_unit_test(the_whole_is_as_people_write_it),
+		cmocka_unit_test(no_port_is_wished_twice),
+		cmocka_unit_test(there_are_at_most_256_services),
+		cmocka_unit_test(braces_are_escaped_where_a_template_would_take_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
