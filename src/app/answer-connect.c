@@ -34,19 +34,18 @@ static void connect_elsewhere(struct berth_view *view, const struct berth_notify
 }
 
 /*
- * Is @number the port of another copy of this service? Asked of the index, which costs two system
- * calls where it is not.
+ * Is @number the port of another copy of the service with @family? Asked of the index, which costs
+ * two system calls where it is not.
  */
-static bool is_of_another_copy(const struct berth_unit *unit, uint16_t number)
+static bool is_of_another_copy(const struct berth_unit *unit, const char *family, uint16_t number)
 {
 	BERTH_AUTO_JSON json_t *record =
 		berth_registry_find_port(&unit->supervisor->registry, number);
-	const char *family =
+	const char *owner =
 		record ? json_string_value(berth_registry_private(record, "family")) : NULL;
 	const char *id = berth_json_string(berth_registry_service(record), "id", "");
 
-	return family && strcmp(family, unit->job->identity.family) == 0 &&
-	       strcmp(id, unit->id) != 0;
+	return owner && strcmp(owner, family) == 0 && strcmp(id, unit->id) != 0;
 }
 
 /* Where a connect() to a loopback number goes, as a process of some unit sees it. */
@@ -62,6 +61,7 @@ static struct destination find_destination(struct berth_unit *unit, uint16_t num
 	const struct berth_steer_view steer = berth_steering_view(unit);
 	struct berth_steer_verdict verdict = berth_steer_decide_connect(&steer, number, true);
 	struct destination to = { 0 };
+	const char *own = unit->job->identity.family, *absent;
 	struct berth_unit *unknown;
 
 	if (verdict.action == BERTH_STEER_PORT)
@@ -69,10 +69,14 @@ static struct destination find_destination(struct berth_unit *unit, uint16_t num
 	if (steer.scope == BERTH_STEER_OFF || steer.scope == BERTH_STEER_BIND)
 		return to;
 	to.unit = berth_siblings_find(unit, number, &to.index, &unknown);
-	to.refused = !to.unit &&
-		     (verdict.action == BERTH_STEER_REFUSE ||
-		      (verdict.action == BERTH_STEER_ASK && is_of_another_copy(unit, number)) ||
-		      (unknown && is_of_another_copy(unknown, number)));
+	if (to.unit)
+		return to;
+	absent = berth_siblings_absent_family(unit, number);
+	to.refused =
+		verdict.action == BERTH_STEER_REFUSE || berth_siblings_has_gone(unit, number) ||
+		(verdict.action == BERTH_STEER_ASK && is_of_another_copy(unit, own, number)) ||
+		(unknown && is_of_another_copy(unknown, unknown->job->identity.family, number)) ||
+		(absent && is_of_another_copy(unit, absent, number));
 	return to;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/doctor-files.c - what berth has left lying in its own folders
+ * app/doctor-files.c - what berth has left lying in its own folders, and what the user has settled
  *
  * A file is written under another name and then renamed: of a process that is killed in between,
  * that name stays. The index by port has a link for each number, which goes with its service; one
@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "os/statefile.h"
+#include "stack/settings.h"
 
 enum {
 	YOUNG_S = 60, /* somebody may be about to rename it */
@@ -145,4 +146,29 @@ void berth_doctor_stale_files(const struct berth_doctor_place *place,
 	}
 	for (size_t i = 0; i < heap.name_count; i++)
 		berth_str_deinit(&heap.names[i]);
+}
+
+void berth_doctor_settings(const struct berth_doctor_place *place,
+			   struct berth_doctor_finding *finding)
+{
+	BERTH_CLEANUP(berth_settings_source_deinit) struct berth_settings_source source = { 0 };
+	BERTH_CLEANUP(berth_settings_deinit) struct berth_settings settings = { 0 };
+	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+	struct berth_err err = { 0 };
+
+	if (berth_settings_load(&settings, &source, &faults, &err) == 0) {
+		berth_doctor_found(finding, BERTH_DOCTOR_OK,
+				   source.text ? "%s is understood"
+					       : "there is no %s: the defaults",
+				   source.path);
+		return;
+	}
+	if (faults.count)
+		berth_doctor_found(finding, BERTH_DOCTOR_MISSING, "%s:%u:%u: %s", source.path,
+				   faults.items[0].at.line, faults.items[0].at.column,
+				   faults.items[0].text);
+	else
+		berth_doctor_found(finding, BERTH_DOCTOR_MISSING, "%s", err.msg);
+	berth_doctor_cost(finding, "nothing is started until that is mended");
+	berth_doctor_fix(finding, false, "${EDITOR:-vi} %s", source.path);
 }

@@ -37,6 +37,7 @@ const struct berth_doctor_check berth_doctor_checks[] = {
 	{ "names", berth_doctor_names },
 	{ "runtime-folder", berth_doctor_runtime_folder },
 	{ "state-folder", berth_doctor_state_folder },
+	{ "settings", berth_doctor_settings },
 	{ "stale-files", berth_doctor_stale_files },
 	{ 0 },
 };

@@ -117,5 +117,7 @@ void berth_doctor_state_folder(const struct berth_doctor_place *place,
 			       struct berth_doctor_finding *finding);
 
 /* doctor-files.c */
+void berth_doctor_settings(const struct berth_doctor_place *place,
+			   struct berth_doctor_finding *finding);
 void berth_doctor_stale_files(const struct berth_doctor_place *place,
 			      struct berth_doctor_finding *finding);

@@ -278,6 +278,11 @@ static bool has_note(const struct guardian *guardian)
 	return guardian->report_fd >= 0 && poll(&poll_fd, 1, 0) == 1;
 }
 
+static bool is_pause(int signo)
+{
+	return signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
 static void on_front(struct guardian *guardian)
 {
 	struct berth_front_signal signal;
@@ -289,6 +294,11 @@ static void on_front(struct guardian *guardian)
 		}
 		if (!guardian->foreground && signal.signo == SIGINT)
 			continue;
+		if (is_pause(signal.signo) && guardian->job->stack) {
+			/* Its services are in sessions of their own, and go on. */
+			berth_front_stop();
+			continue;
+		}
 		if (signal.signo == SIGINT || signal.signo == SIGTERM)
 			say_to_manager(guardian, "STOPPING=1");
 		if (signal.signo == SIGINT && signal.from_terminal)

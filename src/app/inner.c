@@ -257,3 +257,24 @@ int berth_inner_run(struct berth_job *job, struct berth_err *err)
 		return BERTH_INNER_E_OUTSIDE;
 	return outside_if_denied(run_outside(fd, job, err), err);
 }
+
+int berth_inner_up(const struct berth_job *job, struct berth_err *err)
+{
+	static const struct berth_wish nothing;
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	BERTH_AUTO_FD int fd = connect_outer();
+	int r;
+
+	if (fd < 0)
+		return BERTH_INNER_E_OUTSIDE;
+	if (job->detach)
+		return outside_if_denied(run_outside(fd, job, err), err);
+	r = berth_inner_lease(&nothing, job->identity.service, &answer, err);
+	if (r < 0)
+		return r;
+	berth_err_set(
+		err, -EOPNOTSUPP, BERTH_ERR_UNSUPPORTED,
+		"a stack can't be started inside of another service: its calls are answered already");
+	berth_err_hint(err, "with -d it is started outside of that");
+	return -EOPNOTSUPP;
+}

@@ -21,6 +21,12 @@ enum {
 BERTH_MUST_USE int berth_inner_run(struct berth_job *job, struct berth_err *err);
 
 /*
+ * The same for a stack, of which @job is what holds for all: with -d outside of the tree; in the
+ * foreground -EOPNOTSUPP, as only one can answer for what it starts.
+ */
+BERTH_MUST_USE int berth_inner_up(const struct berth_job *job, struct berth_err *err);
+
+/*
  * Lease @wish through the supervisor whose tree we are in. 0 with the answer (new reference):
  * "ports" are the numbers, in the wish's order. E_OUTSIDE, or -errno with @err (never NULL).
  */

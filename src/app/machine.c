@@ -5,7 +5,8 @@
  * With thousands of listeners the time goes into /proc: each file of a process costs some 5 us. So
  * what a list shows in its lines is asked first, and all else only for who wants it whole. Whose
  * control group a socket is in, the kernel tells with the socket. And of a brief row there are only
- * the members that it needs: up to eight in an object are cheap.
+ * the members that it needs: up to eight in an object are cheap. Rows that differ in their number
+ * only are made once.
  */
 #include "app/machine.h"
 
@@ -34,6 +35,11 @@ struct machine {
 	/* The record that has this port, if any. Borrowed; pages that nobody touches cost nothing. */
 	const json_t **by_port; /* owned */
 	json_t *listeners; /* owned */
+	uint16_t *ports; /* owned: of each of the listeners */
+	/* The last row's socket and its holder, if another one of that kind can have the row, too. */
+	const struct berth_look_socket *twin; /* borrowed; NULL: not so */
+	pid_t twin_pid;
+	const json_t *plain; /* see is_contained(); borrowed from documents */
 	/* Without `whole`: all processes that have a socket, in order, and what is shown of them. */
 	pid_t *pids; /* owned, as the others */
 	size_t pid_count;
@@ -326,7 +332,9 @@ static json_t *new_row(struct machine *machine, const struct berth_look_socket *
 	bool whole = machine->query->whole;
 	json_t *user = user_of(machine, socket->uid), *row = json_object();
 
-	json_object_set_new_nocheck(row, "port", json_integer(berth_addr_port(&socket->local)));
+	if (whole)
+		json_object_set_new_nocheck(row, "port",
+					    json_integer(berth_addr_port(&socket->local)));
 	if (whole || machine->query->udp)
 		json_object_set_new(row, "protocol", json_string(protocol_name(socket->protocol)));
 	json_object_set_new_nocheck(row, "addresses", json_array());
@@ -353,22 +361,41 @@ static bool has_address(const json_t *addresses, const json_t *address)
 	return false;
 }
 
-static void add_socket(struct machine *machine, const struct berth_look_socket *socket)
+/*
+ * Has an engine more to tell of it: the name of its container, or whose proxy it is? The command of
+ * the last one that is none is kept, which the next row has mostly, too.
+ */
+static bool is_contained(struct machine *machine, json_t *row)
+{
+	const json_t *words = json_object_get(row, "command");
+	const char *command = json_string_value(json_array_get(words, 0));
+	const char *slash = command ? strrchr(command, '/') : NULL, *name;
+
+	if (json_is_object(json_object_get(row, "container")))
+		return true;
+	if (words && words == machine->plain)
+		return false;
+	name = berth_json_string(row, "process", slash ? slash + 1 : command);
+	if (!name || !berth_place_is_proxy(name)) {
+		machine->plain = words;
+		return false;
+	}
+	json_object_set_new(row, "process", berth_json_text(name));
+	return true;
+}
+
+static void add_row(struct machine *machine, const struct berth_look_socket *socket, json_t *row)
+{
+	machine->ports[json_array_size(machine->listeners)] = berth_addr_port(&socket->local);
+	json_array_append_new(machine->listeners, row);
+}
+
+static void add_address(struct machine *machine, const struct berth_look_socket *socket,
+			json_t *row)
 {
 	json_t *address = address_of(machine, socket);
-	const struct berth_look_holder *holders, *holder;
-	size_t count = 0;
-	json_t *row, *addresses;
+	json_t *addresses = json_object_get(row, "addresses");
 
-	holders = berth_look_holders_of(&machine->look, socket->inode, &count);
-	holder = choose(machine, holders, count);
-	machine->hidden += !holder;
-	row = find_row(machine, socket, holder);
-	if (!row) {
-		row = new_row(machine, socket, holders, count, holder);
-		json_array_append_new(machine->listeners, row);
-	}
-	addresses = json_object_get(row, "addresses");
 	if (!has_address(addresses, address))
 		json_array_append(addresses, address);
 	if (socket->local.sa.sa_family == AF_INET6 && !socket->v6only &&
@@ -376,19 +403,75 @@ static void add_socket(struct machine *machine, const struct berth_look_socket *
 		json_object_set_new(row, "dual_stack", json_true());
 }
 
+/* Would the row of @socket, which is alone on its port, be the last one but for the number? */
+static bool is_twin(const struct machine *machine, const struct berth_look_socket *socket,
+		    const struct berth_look_holder *holder)
+{
+	const struct berth_look_socket *twin = machine->twin;
+	struct berth_addr host = socket->local;
+
+	if (!twin || machine->by_port[berth_addr_port(&socket->local)] ||
+	    machine->twin_pid != (holder ? holder->proc.pid : 0))
+		return false;
+	berth_addr_set_port(&host, berth_addr_port(&twin->local));
+	return berth_addr_equal(&host, &twin->local) && socket->protocol == twin->protocol &&
+	       socket->v6only == twin->v6only && socket->interface == twin->interface &&
+	       socket->uid == twin->uid && socket->cgroup_id == twin->cgroup_id;
+}
+
+/* Of a service and of a container it depends on the number what there is to say. */
+static void keep_twin(struct machine *machine, const struct berth_look_socket *socket,
+		      const struct berth_look_holder *holder, json_t *row)
+{
+	machine->twin = machine->query->whole ||
+					machine->by_port[berth_addr_port(&socket->local)] ||
+					is_contained(machine, row)
+				? NULL
+				: socket;
+	machine->twin_pid = holder ? holder->proc.pid : 0;
+}
+
+/* @alone: no other one has its port. */
+static void add_socket(struct machine *machine, const struct berth_look_socket *socket, bool alone)
+{
+	const struct berth_look_holder *holders, *holder;
+	size_t count = 0;
+	json_t *row;
+
+	holders = berth_look_holders_of(&machine->look, socket->inode, &count);
+	holder = choose(machine, holders, count);
+	machine->hidden += !holder;
+	if (alone && is_twin(machine, socket, holder)) {
+		row = json_array_get(machine->listeners, json_array_size(machine->listeners) - 1);
+		add_row(machine, socket, json_incref(row));
+		return;
+	}
+	row = alone ? NULL : find_row(machine, socket, holder);
+	if (!row) {
+		row = new_row(machine, socket, holders, count, holder);
+		add_row(machine, socket, row);
+	}
+	add_address(machine, socket, row);
+	machine->twin = NULL;
+	if (alone)
+		keep_twin(machine, socket, holder, row);
+}
+
 static void collect(struct machine *machine)
 {
-	uint16_t port = 0;
+	const struct berth_look *look = &machine->look;
+	uint16_t port = 0, next;
 
-	for (size_t i = 0; i < machine->look.socket_count; i++) {
-		const struct berth_look_socket *socket = &machine->look.sockets[i];
+	for (size_t i = 0; i < look->socket_count; i++) {
+		bool first = berth_addr_port(&look->sockets[i].local) != port;
 
-		if (socket->kind != BERTH_LOOK_LISTENER)
-			continue;
-		if (berth_addr_port(&socket->local) != port)
+		port = berth_addr_port(&look->sockets[i].local);
+		next = i + 1 < look->socket_count ? berth_addr_port(&look->sockets[i + 1].local)
+						  : 0;
+		if (first)
 			machine->group = json_array_size(machine->listeners);
-		port = berth_addr_port(&socket->local);
-		add_socket(machine, socket);
+		if (look->sockets[i].kind == BERTH_LOOK_LISTENER)
+			add_socket(machine, &look->sockets[i], first && next != port);
 	}
 }
 
@@ -411,48 +494,26 @@ static int load_briefs(struct machine *machine)
 	return berth_brief_load(machine->pids, count, &machine->briefs);
 }
 
-/*
- * Has an engine more to tell of it: the name of its container, or whose proxy it is? *plain: the
- * command of the last one that is none, which the next row has mostly, too.
- */
-static bool is_contained(json_t *row, const json_t **plain)
-{
-	const json_t *words = json_object_get(row, "command");
-	const char *command = json_string_value(json_array_get(words, 0));
-	const char *slash = command ? strrchr(command, '/') : NULL, *name;
-
-	if (json_is_object(json_object_get(row, "container")))
-		return true;
-	if (words && words == *plain)
-		return false;
-	name = berth_json_string(row, "process", slash ? slash + 1 : command);
-	if (!name || !berth_place_is_proxy(name)) {
-		*plain = words;
-		return false;
-	}
-	json_object_set_new(row, "process", berth_json_text(name));
-	return true;
-}
-
 /* Engines are asked once there is something to ask them for: most machines run none. */
 static void name_containers(struct machine *machine)
 {
-	const json_t *plain = NULL;
 	struct berth_engine engine;
+	const json_t *above = NULL;
 	bool asked = false;
 	json_t *row;
 	size_t i;
 
 	json_array_foreach (machine->listeners, i, row) {
-		bool udp;
+		bool udp, seen = row == above;
 
-		if (!is_contained(row, &plain))
+		above = row;
+		if (seen || !is_contained(machine, row))
 			continue;
 		udp = strcmp(berth_json_string(row, "protocol", "tcp"), "udp") == 0;
 		if (!asked && berth_engine_load(ENGINE_MS, &engine) < 0)
 			return;
 		asked = true;
-		berth_holders_join_container(&engine, (uint16_t)berth_json_int(row, "port", 0),
+		berth_holders_join_container(&engine, machine->ports[i],
 					     udp ? IPPROTO_UDP : IPPROTO_TCP, row);
 	}
 	if (asked)
@@ -486,11 +547,28 @@ static void machine_deinit(struct machine *machine)
 	berth_look_deinit(&machine->look);
 	berth_holders_processes_deinit(&machine->processes);
 	free(machine->by_port);
+	free(machine->ports);
 	json_decref(machine->listeners);
 }
 
-int berth_machine_load(const struct berth_machine_query *query, json_t **ret_listeners,
-		       json_t **ret_unseen, struct berth_err *err)
+static int list(struct machine *machine, struct berth_machine_list *ret_list)
+{
+	machine->ports = calloc(machine->look.socket_count + 1, sizeof(*machine->ports));
+	if (!machine->ports)
+		return -ENOMEM;
+	index_records(machine);
+	collect(machine);
+	name_containers(machine);
+	*ret_list = (struct berth_machine_list){
+		.listeners = BERTH_STEAL(machine->listeners),
+		.ports = BERTH_STEAL(machine->ports),
+		.unseen = unseen_of(machine),
+	};
+	return 0;
+}
+
+int berth_machine_load(const struct berth_machine_query *query, struct berth_machine_list *ret_list,
+		       struct berth_err *err)
 {
 	const struct berth_look_query sockets = {
 		.port_lo = 1,
@@ -510,13 +588,32 @@ int berth_machine_load(const struct berth_machine_query *query, json_t **ret_lis
 		r = berth_look_load(&sockets, &machine.look);
 	if (r == 0 && !query->whole)
 		r = load_briefs(&machine);
-	if (r == 0) {
-		index_records(&machine);
-		collect(&machine);
-		name_containers(&machine);
-		*ret_listeners = BERTH_STEAL(machine.listeners);
-		*ret_unseen = unseen_of(&machine);
-	}
+	if (r == 0)
+		r = list(&machine, ret_list);
 	machine_deinit(&machine);
 	return r < 0 ? berth_err_errno(err, r, "cannot list the listening ports") : 0;
+}
+
+void berth_machine_list_deinit(struct berth_machine_list *list)
+{
+	json_decref(list->listeners);
+	json_decref(list->unseen);
+	free(list->ports);
+	*list = (struct berth_machine_list){ 0 };
+}
+
+json_t *berth_machine_list_documents(const struct berth_machine_list *list)
+{
+	json_t *documents = json_array(), *listener;
+	size_t i;
+
+	json_array_foreach (list->listeners, i, listener) {
+		json_t *document = json_copy(listener);
+
+		if (json_object_set_new(document, "port", json_integer(list->ports[i])) < 0 ||
+		    json_array_append(documents, document) < 0)
+			json_decref(BERTH_STEAL(documents));
+		json_decref(document);
+	}
+	return documents;
 }

@@ -50,6 +50,7 @@ void berth_ports_shared_deinit(struct berth_ports_shared *shared)
 {
 	free(BERTH_STEAL(shared->reserved));
 	free(BERTH_STEAL(shared->remembered));
+	free(BERTH_STEAL(shared->taken));
 	json_decref(BERTH_STEAL(shared->pins));
 }
 
@@ -105,6 +106,14 @@ struct known {
 	size_t remembered_count;
 };
 
+/* NULL, also without memory for it: then each asks for itself. */
+static struct berth_portset *shared_taken(struct berth_ports_shared *shared)
+{
+	if (shared && !shared->taken)
+		shared->taken = calloc(1, sizeof(*shared->taken));
+	return shared ? shared->taken : NULL;
+}
+
 /* @known may be NULL. */
 static int choose(struct berth_ports *ports, const struct berth_wish *wish,
 		  const struct known *known, struct berth_choice *ret_choice, struct berth_err *err)
@@ -116,6 +125,7 @@ static int choose(struct berth_ports *ports, const struct berth_wish *wish,
 		.remembered_count = known ? known->remembered_count : 0,
 		.reserved = ports->reserved,
 		.foreign = ports->foreign,
+		.taken = shared_taken(ports->shared),
 		.means = ports->means,
 		.deadline_ns = choice_deadline(ports->job),
 		.service = ports->job->identity.service,

@@ -78,6 +78,7 @@ struct berth_port {
 struct berth_ports_shared {
 	struct berth_reserved *reserved; /* owned, each; without anybody's own list */
 	struct berth_portset *remembered; /* of other folders */
+	struct berth_portset *taken; /* see berth_choose_spec */
 	json_t *pins;
 };
 void berth_ports_shared_deinit(struct berth_ports_shared *shared);

@@ -157,6 +157,12 @@ static void on_guardian_gone(struct berth_supervisor *supervisor)
 		berth_supervisor_end(supervisor, BERTH_END_BY_GUARDIAN, BERTH_SERVICE_ON_KILL);
 }
 
+/* A service may have a meaning for it; a stack has none but the end. */
+static bool is_end_of_stack(int signo)
+{
+	return signo == SIGHUP || signo == SIGQUIT;
+}
+
 void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t events)
 {
 	struct berth_supervisor *supervisor =
@@ -171,7 +177,8 @@ void berth_supervisor_on_report(struct berth_loop_source *source, uint32_t event
 		berth_supervisor_end(supervisor, BERTH_END_BY_INTERRUPT, BERTH_SERVICE_ON_STOP);
 	else if (note.kind == BERTH_NOTE_SIGNAL && note.value == SIGINT)
 		on_interrupt(supervisor, &note);
-	else if (note.kind == BERTH_NOTE_SIGNAL && note.value == SIGTERM)
+	else if (note.kind == BERTH_NOTE_SIGNAL &&
+		 (note.value == SIGTERM || (supervisor->stack && is_end_of_stack(note.value))))
 		berth_supervisor_end(supervisor, BERTH_END_BY_USER, BERTH_SERVICE_ON_STOP);
 	else if (note.kind == BERTH_NOTE_SIGNAL && !note.extra)
 		signal_mains(supervisor, note.value);

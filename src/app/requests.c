@@ -268,26 +268,11 @@ static void do_lease(struct berth_client *client, const json_t *request, int fd)
 	berth_client_reply(client, answer);
 }
 
-/* A JSON array of strings as an argv; the strings stay the array's. */
-static const char **strings_of(const json_t *array)
-{
-	const char **strings = calloc(json_array_size(array) + 1, sizeof(*strings));
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach (array, i, item)
-		if (strings && !(strings[i] = json_string_value(item))) {
-			free(strings);
-			return NULL;
-		}
-	return strings;
-}
-
 static void do_start(struct berth_client *client, const json_t *request, int fd)
 {
 	struct berth_unit *unit = client->unit;
-	BERTH_AUTO_FREE const char **argv = strings_of(json_object_get(request, "argv"));
-	BERTH_AUTO_FREE const char **env = strings_of(json_object_get(request, "env"));
+	BERTH_AUTO_FREE const char **argv = berth_json_strings(json_object_get(request, "argv"));
+	BERTH_AUTO_FREE const char **env = berth_json_strings(json_object_get(request, "env"));
 	struct berth_child_spec spec = {
 		.argv = argv,
 		.envp = env,

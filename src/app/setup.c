@@ -92,6 +92,7 @@ void berth_supervisor_init(struct berth_supervisor *supervisor, struct berth_job
 		.signal_fd = -1,
 		.owner_fd = -1,
 		.spare_fd = -1,
+		.cradle = { .pidfd = -1, .fd = -1 },
 		.memory_fd = -1,
 		.loop.epoll_fd = -1,
 		.messages.fd = -1,

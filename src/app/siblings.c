@@ -74,6 +74,18 @@ void berth_siblings_add_origins(const struct berth_unit *unit, struct berth_unit
 	berth_str_deinit(&list);
 }
 
+/* Of several that asked for one number, the first is meant. */
+static bool is_listed(const json_t *moved, uint16_t asked)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (moved, i, one)
+		if (berth_json_int(one, "asked", 0) == asked)
+			return true;
+	return false;
+}
+
 json_t *berth_siblings_moved(const struct berth_unit *unit)
 {
 	const struct berth_supervisor *supervisor = unit->supervisor;
@@ -86,7 +98,8 @@ json_t *berth_siblings_moved(const struct berth_unit *unit)
 			uint16_t asked = berth_ports_asked(&sibling->ports, j);
 			uint16_t given = sibling->ports.steer[j].given;
 
-			if (asked && given && asked != given && !sibling->ports.steer[j].udp)
+			if (asked && given && asked != given && !sibling->ports.steer[j].udp &&
+			    !is_listed(moved, asked))
 				json_array_append_new(moved, json_pack("{s:i,s:i,s:s}", "asked",
 								       asked, "port", given,
 								       "service", sibling->name));
@@ -132,6 +145,32 @@ struct berth_unit *berth_siblings_find(const struct berth_unit *unit, uint16_t n
 		}
 		if (verdict.action == BERTH_STEER_ASK && !*ret_unknown)
 			*ret_unknown = sibling;
+	}
+	return NULL;
+}
+
+bool berth_siblings_has_gone(const struct berth_unit *unit, uint16_t number)
+{
+	const struct berth_stack_run *run = unit->supervisor->stack;
+
+	return run && berth_stack_run_is_gone(run, number);
+}
+
+const char *berth_siblings_absent_family(const struct berth_unit *unit, uint16_t number)
+{
+	const struct berth_supervisor *supervisor = unit->supervisor;
+
+	for (size_t i = 0; supervisor->stack && i < manifest_of(supervisor)->service_count; i++) {
+		const struct berth_job *job = supervisor->stack->stack->services[i].job;
+
+		if (supervisor->stack->members[i].living)
+			continue;
+		for (size_t j = 0; j < job->wish.port_count; j++) {
+			const struct berth_wish_port *port = &job->wish.ports[j];
+
+			if (port->alias == number || (port->list_len && port->list[0] == number))
+				return job->identity.family;
+		}
 	}
 	return NULL;
 }

@@ -35,3 +35,10 @@ void berth_siblings_each_var(const struct berth_unit *unit,
  */
 struct berth_unit *berth_siblings_find(const struct berth_unit *unit, uint16_t number,
 				       size_t *ret_index, struct berth_unit **ret_unknown);
+/* Is @number that of a service which has ended? */
+bool berth_siblings_has_gone(const struct berth_unit *unit, uint16_t number);
+/*
+ * Of a service that does not run and wishes @number: its family. A program that somebody runs in its
+ * place may have the number, another copy of it must not be met. NULL: there is none.
+ */
+const char *berth_siblings_absent_family(const struct berth_unit *unit, uint16_t number);

@@ -197,6 +197,7 @@ static int start(struct berth_worker *worker, struct berth_child_spec *spec,
 	load_filter(unit, spec);
 	spec->cgroup_fd = worker->cgroup.fd;
 	spec->keep = berth_supervisor_has_bare_tree(unit->supervisor);
+	spec->cradle = &unit->supervisor->cradle;
 	r = berth_child_start(spec, &worker->child, ret_stage);
 	if (r < 0 && *ret_stage == BERTH_CHILD_FORK && spec->cgroup_fd >= 0) {
 		/*

@@ -11,6 +11,7 @@
 #include "app/stack-run.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +77,8 @@ static void show(struct berth_supervisor *supervisor, size_t first)
 	berth_supervisor_report(supervisor, BERTH_NOTE_STARTED, 0, 0);
 	for (size_t i = first; i < supervisor->unit_count; i++)
 		berth_unit_save(supervisor->units[i]);
+	/* Programs may read it as they start. */
+	berth_stack_file_write(supervisor);
 }
 
 static void drop(struct berth_supervisor *supervisor, size_t first)
@@ -122,6 +125,9 @@ void berth_stack_run_end(struct berth_supervisor *supervisor)
 		berth_fd_close(&run->control_fd);
 	}
 	json_decref(run->ended);
+	for (size_t i = 0; i < run->loaded_count; i++)
+		berth_stack_free(run->loaded[i]);
+	free(run->loaded);
 	free(run->members);
 	free(run);
 	supervisor->stack = NULL;
@@ -172,6 +178,61 @@ static void note_stopped(struct berth_stack_run *run, struct berth_unit *unit)
 			  (json_int_t)((berth_time_mono_ns() - member->ending_ns) / 1000000)));
 }
 
+/* It may come back; until then its neighbours are refused, and not led to a stranger. */
+static void keep_numbers(struct berth_stack_member *member, const struct berth_ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct berth_steer_port *steer = &ports->steer[i];
+
+		for (size_t j = 0; j < steer->asked_count && !steer->udp; j++)
+			if (member->gone_count < BERTH_STACK_RUN_GONE_MAX)
+				member->gone[member->gone_count++] = steer->asked[j];
+	}
+}
+
+bool berth_stack_run_is_gone(const struct berth_stack_run *run, uint16_t number)
+{
+	for (size_t i = 0; i < manifest_of(run)->service_count; i++)
+		for (size_t j = 0; j < run->members[i].gone_count; j++)
+			if (run->members[i].gone[j] == number)
+				return true;
+	return false;
+}
+
+/* Does anybody wait for it to have completed? */
+static bool is_awaited(const struct berth_stack_run *run, size_t index)
+{
+	const struct berth_manifest *manifest = manifest_of(run);
+
+	for (size_t i = 0; i < manifest->service_count; i++)
+		for (size_t j = 0; j < manifest->services[i].depend_count; j++) {
+			const struct berth_manifest_dependency *depend =
+				&manifest->services[i].depends[j];
+
+			if (depend->service == index &&
+			    depend->condition == BERTH_MANIFEST_COMPLETED)
+				return true;
+		}
+	return false;
+}
+
+/* The first reason counts. */
+static void fail(const struct berth_unit *unit, const char *how)
+{
+	struct berth_stack_member *member = &unit->supervisor->stack->members[unit->job->member];
+
+	if (member->failed)
+		return;
+	member->failed = true;
+	if (unit->has_end && unit->cause == BERTH_END_BY_ITSELF)
+		berth_err_set(&member->fault, -EIO, BERTH_ERR_START_FAILED, "%s %s (exit %d)",
+			      unit->name, how, unit->exit_code);
+	else
+		berth_err_set(&member->fault, -EIO, BERTH_ERR_START_FAILED, "%s %s", unit->name,
+			      how);
+	berth_str_copy(member->log, sizeof(member->log), unit->log.path ? unit->log.path : "");
+}
+
 void berth_stack_run_note_gone(struct berth_unit *unit)
 {
 	struct berth_stack_run *run = unit->supervisor->stack;
@@ -179,11 +240,14 @@ void berth_stack_run_note_gone(struct berth_unit *unit)
 	bool by_itself = unit->has_end && unit->cause == BERTH_END_BY_ITSELF;
 
 	run->file_ns = 1;
+	keep_numbers(member, &unit->ports);
 	note_stopped(run, unit);
 	if (by_itself && unit->exit_code && !member->exit_code)
 		member->exit_code = unit->exit_code;
-	if (!unit->was_ready && unit->cause != BERTH_END_BY_USER)
-		member->failed = true;
+	if (by_itself && unit->exit_code && is_awaited(run, unit->job->member))
+		fail(unit, "ended, and has not completed");
+	else if (!unit->was_ready)
+		fail(unit, "was stopped before it was ready");
 	member->state.started |= unit->started_ms != 0;
 	/* Of one that never listened, but did what it had to do. */
 	member->state.ready |= unit->was_ready && member->living <= 1;
@@ -379,7 +443,7 @@ static bool has_settled(const struct berth_stack_run *run)
 	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
 		const struct berth_order_service *state = &run->members[i].state;
 
-		if (state->wanted && state->living && !state->ready && !state->ending)
+		if (state->wanted && state->living && !state->ready)
 			return false;
 	}
 	return true;
@@ -418,10 +482,12 @@ void berth_stack_run_turn(struct berth_supervisor *supervisor)
 		look(supervisor);
 	while (start_what_may(supervisor));
 	stop_what_may(supervisor);
+	/* Whoever is told that all is ready finds the file as it says. */
+	if (run->file_ns &&
+	    (run->file_ns <= berth_time_mono_ns() || (!run->settled && has_settled(run))))
+		berth_stack_file_write(supervisor);
 	if (!run->settled && has_settled(run))
 		tell_settled(supervisor);
-	if (run->file_ns && run->file_ns <= berth_time_mono_ns())
-		berth_stack_file_write(supervisor);
 	berth_stack_status_show(supervisor);
 	berth_stack_serve_answer_gone(supervisor, false);
 }

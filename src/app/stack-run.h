@@ -6,6 +6,10 @@
 #include "app/supervisor.h"
 #include "stack/order.h"
 
+enum {
+	BERTH_STACK_RUN_GONE_MAX = 32,
+};
+
 /*
  * Of a service: what has become of its instances together. Written by stack-run.c, and by nobody
  * else.
@@ -23,12 +27,17 @@ struct berth_stack_member {
 	int64_t ending_ns;
 	struct berth_err fault; /* with failed */
 	char log[PATH_MAX]; /* of the instance that failed; "" none */
+	/* Of instances that have gone: what they asked for is nobody else's in this copy. */
+	uint16_t gone[BERTH_STACK_RUN_GONE_MAX];
+	size_t gone_count;
 };
 
 /* In the supervisor, beside the stack that it was given. */
 struct berth_stack_run {
 	struct berth_supervisor *supervisor; /* borrowed, as is: */
-	const struct berth_stack *stack;
+	const struct berth_stack *stack; /* as its manifest was read last */
+	struct berth_stack **loaded; /* owned; those read since the start: see stack-reload.c */
+	size_t loaded_count;
 	struct berth_stack_member *members; /* owned; one for each service */
 	int control_fd; /* the stack's own socket: its lock; owned, -1: none */
 	struct berth_loop_source control_source;
@@ -51,6 +60,8 @@ int64_t berth_stack_run_deadline_ns(const struct berth_supervisor *supervisor);
 
 /* @unit has gone, and is about to be freed. */
 void berth_stack_run_note_gone(struct berth_unit *unit);
+/* Did a service that has gone ask for @number, which nobody else of the stack has? */
+bool berth_stack_run_is_gone(const struct berth_stack_run *run, uint16_t number);
 /* @unit failed before it was ever ready. */
 void berth_stack_run_note_fault(const struct berth_unit *unit, const struct berth_err *err);
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/stack-reload.h"
+
 int berth_stack_serve_listen(struct berth_supervisor *supervisor, struct berth_err *err)
 {
 	struct berth_stack_run *run = supervisor->stack;
@@ -48,7 +50,6 @@ static int read_services(struct berth_client *client, const json_t *request, boo
 		if (index < 0) {
 			berth_err_set(&err, -ENOENT, BERTH_ERR_NOT_FOUND,
 				      "the running stack has no service '%s'", text ? text : "?");
-			berth_err_hint(&err, "its file has changed since: berth down, berth up");
 			berth_client_fail_with(client, &err);
 			return -ENOENT;
 		}
@@ -61,11 +62,16 @@ static int read_services(struct berth_client *client, const json_t *request, boo
 static void do_up(struct berth_client *client, const json_t *request)
 {
 	struct berth_supervisor *supervisor = client->supervisor;
-	const struct berth_stack *stack = supervisor->stack->stack;
+	const struct berth_stack *stack;
 	struct berth_order_service states[BERTH_MANIFEST_SERVICES_MAX] = { { 0 } };
 	bool wanted[BERTH_MANIFEST_SERVICES_MAX];
 	struct berth_err err = { 0 };
 
+	if (berth_stack_reload(supervisor, &err) < 0) {
+		berth_client_fail_with(client, &err);
+		return;
+	}
+	stack = supervisor->stack->stack;
 	if (read_services(client, request, wanted) < 0)
 		return;
 	if (supervisor->stack->ending) {

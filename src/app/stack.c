@@ -298,6 +298,12 @@ static int load_manifest(struct berth_stack *stack, struct berth_faults *faults,
 					&stack->text_len, &stack->manifest, err);
 }
 
+static bool copy_text(const char *text, char **ret_copy)
+{
+	*ret_copy = text ? strdup(text) : NULL;
+	return !text || *ret_copy;
+}
+
 int berth_stack_load(const struct berth_stack_spec *spec, struct berth_faults *faults,
 		     struct berth_stack **ret_stack, struct berth_err *err)
 {
@@ -318,9 +324,28 @@ int berth_stack_load(const struct berth_stack_spec *spec, struct berth_faults *f
 		r = identify(stack, spec, err);
 	if (r == 0)
 		r = prepare(stack, spec, faults, err);
+	if (r == 0 && (!copy_text(spec->profile, &stack->profile) ||
+		       !copy_text(spec->formation, &stack->formation)))
+		r = berth_err_errno(err, -ENOMEM, "cannot load a stack");
 	if (r == 0 || faults->count)
 		*ret_stack = BERTH_STEAL(stack);
 	return r;
+}
+
+void berth_stack_adopt(struct berth_stack *stack, const struct berth_job *common)
+{
+	for (size_t i = 0; i < stack->manifest.service_count; i++) {
+		struct berth_job *job = stack->services[i].job;
+
+		job->settings = common->settings;
+		job->detach = common->detach;
+		job->ttl_ms = common->ttl_ms;
+		job->owner = common->owner;
+		job->quiet = common->quiet;
+		job->verbose = common->verbose;
+		job->signal_mask = common->signal_mask;
+		job->open_files = common->open_files;
+	}
 }
 
 void berth_stack_free(struct berth_stack *stack)
@@ -340,6 +365,8 @@ void berth_stack_free(struct berth_stack *stack)
 	}
 	free(stack->services);
 	free(stack->order);
+	free(stack->profile);
+	free(stack->formation);
 	free(stack->text);
 	berth_dotenv_deinit(&stack->dotenv);
 	berth_manifest_deinit(&stack->manifest);

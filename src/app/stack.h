@@ -56,6 +56,7 @@ struct berth_stack {
 	size_t text_len;
 	struct berth_dotenv dotenv; /* .env of its folder */
 	char socket_name[100];
+	char *profile, *formation; /* owned; as they were asked for; NULL: not */
 
 	/* set by the caller, for all of it */
 	const char *export_env; /* absolute; NULL: none */
@@ -83,6 +84,9 @@ bool berth_stack_has_manifest(const struct berth_stack_spec *spec);
 const char *berth_stack_socket_name(const struct berth_identity *identity, char *buf, size_t size);
 void berth_stack_free(struct berth_stack *stack);
 BERTH_DEFINE_CLEANUP(struct berth_stack *, berth_stack_free)
+
+/* What holds for all jobs of @stack as for @common: in whose name, for whom, and where to. */
+void berth_stack_adopt(struct berth_stack *stack, const struct berth_job *common);
 
 /* stack-job.c: the job of service @index, as the manifest has it. */
 BERTH_MUST_USE int berth_stack_make_job(struct berth_stack *stack, size_t index,

@@ -22,20 +22,6 @@ struct running {
 	int64_t deadline_ns;
 };
 
-static const char **strings_of(const json_t *array)
-{
-	const char **strings = calloc(json_array_size(array) + 1, sizeof(*strings));
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach (array, i, item)
-		if (strings && !(strings[i] = json_string_value(item))) {
-			free(strings);
-			return NULL;
-		}
-	return strings;
-}
-
 /* Ours, and the order's over it. */
 static void build_environment(const json_t *order, struct berth_unit_words *env)
 {
@@ -65,7 +51,7 @@ int64_t berth_stop_order_patience_ms(const json_t *order)
 
 static bool start(const json_t *order, int out_fd, struct running *running)
 {
-	BERTH_AUTO_FREE const char **argv = strings_of(json_object_get(order, "argv"));
+	BERTH_AUTO_FREE const char **argv = berth_json_strings(json_object_get(order, "argv"));
 	BERTH_AUTO_FD int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct berth_unit_words env = { 0 };
 	struct berth_child_spec spec = {

@@ -223,7 +223,7 @@ int berth_supervisor_scale(struct berth_unit *unit, size_t count, struct berth_e
 {
 	struct berth_supervisor *supervisor = unit->supervisor;
 	const struct berth_job *job =
-		supervisor->stack ? supervisor->job->stack->services[unit->job->member].job
+		supervisor->stack ? supervisor->stack->stack->services[unit->job->member].job
 				  : supervisor->job;
 	size_t lasting = 0;
 
@@ -361,6 +361,7 @@ static void deinit(struct berth_supervisor *supervisor)
 	berth_outq_deinit(&supervisor->status);
 	berth_registry_close(&supervisor->registry);
 	berth_loop_deinit(&supervisor->loop);
+	berth_cradle_deinit(&supervisor->cradle);
 	berth_fd_close(&supervisor->memory_fd);
 	berth_fd_close(&supervisor->signal_fd);
 	berth_fd_close(&supervisor->owner_fd);

@@ -5,6 +5,7 @@
 #include "app/console.h"
 #include "app/note.h"
 #include "app/unit.h"
+#include "os/cradle.h"
 #include "os/outq.h"
 
 /*
@@ -82,6 +83,7 @@ struct berth_supervisor {
 	struct berth_registry registry;
 	int memory_fd; /* folder of remembered ports; -1: none */
 	struct berth_notify_program filters[2]; /* without and with connect(); made when needed */
+	struct berth_cradle cradle; /* of the keepers */
 
 	struct berth_ports_shared
 		*shared; /* while several are leased at once; NULL: they are not */

@@ -72,12 +72,14 @@ static pid_t *list_others(const struct berth_worker *worker)
 	const struct berth_supervisor *supervisor = worker->unit->supervisor;
 	size_t count = 0;
 	pid_t *pids = calloc(BERTH_ARRAY_SIZE(supervisor->outside) +
-				     (2 + ASIDES) * count_workers(supervisor) + 1,
+				     (2 + ASIDES) * count_workers(supervisor) + 2,
 			     sizeof(*pids));
 
 	for (size_t i = 0; pids && i < BERTH_ARRAY_SIZE(supervisor->outside); i++)
 		if (supervisor->outside[i].pid)
 			pids[count++] = supervisor->outside[i].pid;
+	if (pids && supervisor->cradle.pid > 0)
+		pids[count++] = supervisor->cradle.pid;
 	for (size_t i = 0; pids && i < supervisor->unit_count; i++)
 		for (size_t j = 0; j < supervisor->units[i]->worker_count; j++) {
 			const struct berth_worker *other = supervisor->units[i]->workers[j];

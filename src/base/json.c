@@ -78,3 +78,17 @@ char *berth_json_line(const json_t *json)
 {
 	return json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
 }
+
+const char **berth_json_strings(const json_t *array)
+{
+	const char **strings = calloc(json_array_size(array) + 1, sizeof(*strings));
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item)
+		if (strings && !(strings[i] = json_string_value(item))) {
+			free(strings);
+			return NULL;
+		}
+	return strings;
+}

@@ -40,6 +40,11 @@ json_t *berth_json_pid(pid_t pid);
  */
 json_t *berth_json_parse(const char *text, size_t len);
 /*
+ * A JSON array of strings as an argv, to free(); the strings stay the array's. NULL: it holds
+ * anything else; out of memory.
+ */
+const char **berth_json_strings(const json_t *array);
+/*
  * One line, members in the order they were added, no newline at the end. The caller frees it; NULL:
  * out of memory.
  */

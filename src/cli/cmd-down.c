@@ -171,7 +171,7 @@ static int run_down(struct berth_cli *cli, void *arguments, struct berth_err *er
 	struct berth_services services;
 	struct berth_stack_spec spec;
 	char cwd[PATH_MAX], socket_name[100];
-	int r = berth_stack_spec_of(&args->stack, cwd, &spec, err);
+	int r = berth_stack_spec_of(cli, &args->stack, cwd, &spec, err);
 
 	if (r < 0)
 		return r;

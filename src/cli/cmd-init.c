@@ -10,13 +10,13 @@
 #include "app/init.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/ignore.h"
 #include "os/statefile.h"
 
 static const char manifest_name[] = "berth.yaml";
 
 enum {
 	MANIFEST_MODE = 0644,
-	IGNORE_MAX = 1024 * 1024,
 };
 
 struct init_args {
@@ -52,16 +52,6 @@ static const char *manifest_here(void)
 		if (faccessat(AT_FDCWD, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return names[i];
 	return NULL;
-}
-
-/* Does .gitignore speak of ports files? */
-static bool is_ignored(void)
-{
-	BERTH_AUTO_FREE char *text = NULL;
-	size_t len;
-
-	return berth_statefile_read(AT_FDCWD, ".gitignore", IGNORE_MAX, &text, &len) == 0 &&
-	       strstr(text, ".ports") != NULL;
 }
 
 static int write_file(const char *path, const char *text, mode_t mode, struct berth_err *err)
@@ -136,7 +126,7 @@ static void tell_written(struct berth_cli *cli, const char *name, const struct b
 	berth_out_hint(&cli->out, "'berth up' starts %s; 'berth plan' shows which ports %s",
 		       init->count == 1 ? "it" : "them",
 		       init->count == 1 ? "it would get" : "they would get");
-	if (!is_ignored())
+	if (!berth_ignore_has_ports("."))
 		berth_out_hint(&cli->out,
 			       "add .ports.json and .ports.*.json to .gitignore: berth writes them "
 			       "while services run");

@@ -36,6 +36,7 @@ struct list {
 	const struct ls_args *args;
 	struct berth_table table;
 	bool whole; /* all that is known of each row */
+	uint16_t *ports; /* owned: of the rows at hand, for the table; NULL: in the rows */
 	json_t *unseen; /* owned: what could not be seen at the last look */
 };
 
@@ -52,10 +53,28 @@ static int load_services(struct list *list, json_t **ret_rows, struct berth_err 
 	return 0;
 }
 
+/* What is watched is compared and printed by others: it has all in its rows. */
+static int take_machine(struct list *list, struct berth_machine_list *machine, json_t **ret_rows,
+			struct berth_err *err)
+{
+	json_t *rows = list->args->watch ? berth_machine_list_documents(machine)
+					 : BERTH_STEAL(machine->listeners);
+
+	if (!rows)
+		return berth_err_errno(err, -ENOMEM, "cannot list the listening ports");
+	json_decref(list->unseen);
+	list->unseen = BERTH_STEAL(machine->unseen);
+	if (!list->args->watch)
+		list->table.numbers = list->ports = BERTH_STEAL(machine->ports);
+	*ret_rows = rows;
+	return 0;
+}
+
 static int load_machine(struct list *list, json_t **ret_rows, struct berth_err *err)
 {
 	struct berth_services services;
 	int r = berth_services_load(&services, err);
+	struct berth_machine_list machine = { 0 };
 	struct berth_machine_query query;
 
 	if (r < 0)
@@ -66,8 +85,10 @@ static int load_machine(struct list *list, json_t **ret_rows, struct berth_err *
 		.udp = list->args->udp,
 		.whole = list->whole,
 	};
-	json_decref(BERTH_STEAL(list->unseen));
-	r = berth_machine_load(&query, ret_rows, &list->unseen, err);
+	r = berth_machine_load(&query, &machine, err);
+	if (r == 0)
+		r = take_machine(list, &machine, ret_rows, err);
+	berth_machine_list_deinit(&machine);
 	berth_services_deinit(&services);
 	return r;
 }
@@ -155,6 +176,7 @@ static int run_ls(struct berth_cli *cli, void *arguments, struct berth_err *err)
 	list.whole = cli->out.json || args->columns || (args->watch && !cli->out.terminal);
 	r = args->watch ? watch(cli, &list, err) : print(cli, &list, err);
 	json_decref(list.unseen);
+	free(list.ports);
 	return r;
 }
 

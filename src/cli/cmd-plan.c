@@ -6,19 +6,12 @@
 
 struct plan_args {
 	struct berth_stack_args stack;
-	const char *formation;
-	struct berth_opt_list ports;
-	bool any, write;
+	bool write;
 };
 
 static const struct berth_opt plan_opts[] = {
 	BERTH_STACK_OPTS(struct plan_args),
-	{ 'm', "formation", "LIST", BERTH_AT(STRING, struct plan_args, formation),
-	  "how many of each: web=2,worker=0, or all=1", .group = "What is planned" },
-	{ 'p', "port", "SERVICE=PORT", BERTH_AT(LIST, struct plan_args, ports),
-	  "the port a service wants, whatever the manifest says" },
-	{ 0, "any", NULL, BERTH_AT(FLAG, struct plan_args, any),
-	  "when all else is taken, any free number" },
+	BERTH_STACK_START_OPTS(struct plan_args),
 	{ 0, "write", NULL, BERTH_AT(FLAG, struct plan_args, write),
 	  "and write them to .ports.json: the next start wishes them" },
 	{ 0 },
@@ -30,16 +23,10 @@ static int run_plan(struct berth_cli *cli, void *arguments, struct berth_err *er
 	BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
 	struct berth_stack_spec spec;
 	char cwd[PATH_MAX];
-	int r = berth_stack_spec_of(&args->stack, cwd, &spec, err);
+	int r = berth_stack_spec_of(cli, &args->stack, cwd, &spec, err);
 
 	if (r < 0)
 		return r;
-	spec.formation = args->formation;
-	spec.wishes = args->ports.items;
-	spec.wish_count = args->ports.count;
-	spec.services = cli->operands.items;
-	spec.service_count = cli->operands.count;
-	spec.any_port = args->any;
 	r = berth_stack_open(cli, &spec, &stack, err);
 	return r < 0 ? r : berth_plan_print(cli, stack, args->write, err);
 }

@@ -207,7 +207,7 @@ static void print_life(struct berth_cli *cli, const json_t *service, int64_t now
 		line(cli, "socket", "not kept over a restart: %s", why);
 }
 
-/* What other numbers mean for a service of a stack: "9000 -> 9001 (backend)". */
+/* What other numbers mean for a service of a stack: "9000 → 9001 (backend)". */
 static void print_sees(struct berth_cli *cli, const json_t *service)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
@@ -218,8 +218,9 @@ static void print_sees(struct berth_cli *cli, const json_t *service)
 	if (waits_for)
 		line(cli, "waits for", "%s", waits_for);
 	json_array_foreach (json_object_get(service, "sees"), i, moved)
-		berth_str_addf(&text, "%s%lld -> %lld (%s)", i ? ", " : "",
+		berth_str_addf(&text, "%s%lld %s %lld (%s)", i ? ", " : "",
 			       (long long)berth_json_int(moved, "asked", 0),
+			       berth_str_width("→") == 1 ? "→" : "->",
 			       (long long)berth_json_int(moved, "port", 0),
 			       berth_json_string(moved, "service", ""));
 	if (text.len && berth_str_text(&text))

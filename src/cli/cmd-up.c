@@ -9,11 +9,14 @@
 #include "app/control.h"
 #include "app/front.h"
 #include "app/init.h"
+#include "app/inner.h"
 #include "app/start.h"
+#include "app/sweep.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/ended.h"
+#include "cli/ignore.h"
 #include "cli/owner.h"
 #include "cli/plan.h"
 #include "cli/services.h"
@@ -22,9 +25,6 @@
 
 struct up_args {
 	struct berth_stack_args stack;
-	const char *formation;
-	struct berth_opt_list ports;
-	bool any;
 	bool detach;
 	int64_t wait_ms;
 	bool abort_on_exit;
@@ -42,12 +42,7 @@ enum {
 static const struct berth_opt up_opts[] = {
 	BERTH_STACK_OPTS(struct up_args),
 
-	{ 'm', "formation", "LIST", BERTH_AT(STRING, struct up_args, formation),
-	  "how many of each: web=2,worker=0, or all=1", .group = "What is started" },
-	{ 'p', "port", "SERVICE=PORT", BERTH_AT(LIST, struct up_args, ports),
-	  "the port a service wants, whatever the manifest says; SERVICE:NAME for one of several" },
-	{ 0, "any", NULL, BERTH_AT(FLAG, struct up_args, any),
-	  "when all else is taken, any free number" },
+	BERTH_STACK_START_OPTS(struct up_args),
 	{ 'n', "dry-run", NULL, BERTH_AT(FLAG, struct up_args, dry_run),
 	  "say which ports would be chosen, and start nothing" },
 
@@ -102,6 +97,7 @@ static int fill_common(const struct up_args *args, struct berth_cli *cli, struct
 	*common = (struct berth_job){
 		.identity = stack->identity,
 		.cwd = stack->folder,
+		.settings = &cli->settings,
 		.stack = stack,
 		.detach = args->detach,
 		.apart = true,
@@ -119,17 +115,7 @@ static int fill_common(const struct up_args *args, struct berth_cli *cli, struct
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		common->open_files = limit.rlim_cur;
 	r = berth_owner_parse(args->owner, &common->owner, err);
-	for (size_t i = 0; i < stack->manifest.service_count && r == 0; i++) {
-		struct berth_job *job = stack->services[i].job;
-
-		job->detach = common->detach;
-		job->ttl_ms = common->ttl_ms;
-		job->owner = common->owner;
-		job->quiet = common->quiet;
-		job->verbose = common->verbose;
-		job->signal_mask = common->signal_mask;
-		job->open_files = common->open_files;
-	}
+	berth_stack_adopt(stack, common);
 	return r;
 }
 
@@ -152,6 +138,33 @@ static struct berth_console_spec console_of(const struct up_args *args, const st
 		.terminal = cli->out.terminal,
 		.live = cli->out.terminal && !cli->out.json && !cli->out.quiet && is_capable(),
 	};
+}
+
+/* The container of a life before has its port still. All others go with their processes. */
+static void sweep_for(const struct berth_stack *stack)
+{
+	for (size_t i = 0; i < stack->manifest.service_count; i++) {
+		const struct berth_job *job = stack->services[i].job;
+
+		if (!stack->services[i].wanted || (!job->stop_argv && !job->outside))
+			continue;
+		berth_sweep_all();
+		return;
+	}
+}
+
+/* The file of ports is of this machine; in a repository it is in everybody's way. */
+static void advise_ignore(struct berth_cli *cli, const struct berth_stack *stack)
+{
+	const char *name = strrchr(stack->ports_file, '/') + 1;
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/.git", stack->identity.root);
+	if (!cli->out.messages_color || access(path, F_OK) < 0 ||
+	    access(stack->ports_file, F_OK) == 0 || berth_ignore_has_ports(stack->identity.root) ||
+	    berth_ignore_has_ports(stack->folder))
+		return;
+	berth_out_hint(&cli->out, "put %s into .gitignore: it tells what runs here, now", name);
 }
 
 /* --- in the background --- */
@@ -270,6 +283,8 @@ static int extend(struct berth_cli *cli, const struct up_args *args,
 	BERTH_AUTO_JSON json_t *answer = NULL;
 	int r = ask(stack, "up", &cli->operands, args->wait_ms, &answer, err);
 
+	if (r == 0 && (args->stack.formation || args->stack.ports.count || args->stack.any))
+		berth_out_say(&cli->out, "it runs already: -m, -p and --any count when it starts");
 	if (r == -ETIMEDOUT)
 		return say_timeout(stack, args->wait_ms, err);
 	if (r < 0)
@@ -367,15 +382,9 @@ static int run_up(struct berth_cli *cli, void *arguments, struct berth_err *err)
 
 	r = check_args(args, cli, err);
 	if (r == 0)
-		r = berth_stack_spec_of(&args->stack, cwd, &spec, err);
+		r = berth_stack_spec_of(cli, &args->stack, cwd, &spec, err);
 	if (r < 0)
 		return r;
-	spec.formation = args->formation;
-	spec.wishes = args->ports.items;
-	spec.wish_count = args->ports.count;
-	spec.services = cli->operands.items;
-	spec.service_count = cli->operands.count;
-	spec.any_port = args->any;
 	r = berth_stack_open(cli, &spec, &stack, err);
 	if (r == -ENOENT && !spec.file && !berth_stack_has_manifest(&spec))
 		r = propose(cli, cwd, err);
@@ -392,6 +401,11 @@ static int run_up(struct berth_cli *cli, void *arguments, struct berth_err *err)
 	stack->export_env = export_env ? export_env : args->export_env;
 	stack->abort_on_exit = args->abort_on_exit;
 	stack->console = console_of(args, cli);
+	sweep_for(stack);
+	advise_ignore(cli, stack);
+	r = berth_inner_up(&common, err);
+	if (r != BERTH_INNER_E_OUTSIDE)
+		return r;
 	return args->detach ? run_detached(cli, args, stack, &common, err)
 			    : run_foreground(cli, &common, err);
 }

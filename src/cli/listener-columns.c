@@ -89,7 +89,7 @@ const char berth_listener_columns_with_protocol[] =
 	"port,protocol,address,pid,user,service,state,command,where";
 
 const struct berth_column berth_listener_columns[] = {
-	{ "port", "PORT", BERTH_COLUMN_INTEGER, "port", "the number" },
+	{ "port", "PORT", BERTH_COLUMN_INTEGER, "port", "the number", .numbered = true },
 	{ "address", "ADDRESS", BERTH_COLUMN_LIST, "addresses",
 	  "of it; * is every address of both families", .flexible = true,
 	  .format = format_addresses },

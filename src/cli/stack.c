@@ -9,8 +9,9 @@
 #include "cli/faults.h"
 #include "service/defaults.h"
 
-int berth_stack_spec_of(const struct berth_stack_args *args, char cwd[PATH_MAX],
-			struct berth_stack_spec *ret_spec, struct berth_err *err)
+int berth_stack_spec_of(const struct berth_cli *cli, const struct berth_stack_args *args,
+			char cwd[PATH_MAX], struct berth_stack_spec *ret_spec,
+			struct berth_err *err)
 {
 	if (!getcwd(cwd, PATH_MAX))
 		return berth_err_errno(err, -errno, "cannot tell the working folder");
@@ -19,6 +20,12 @@ int berth_stack_spec_of(const struct berth_stack_args *args, char cwd[PATH_MAX],
 		.file = args->file,
 		.copy = args->copy,
 		.profile = args->profile,
+		.formation = args->formation,
+		.wishes = args->ports.items,
+		.wish_count = args->ports.count,
+		.services = cli->operands.items,
+		.service_count = cli->operands.count,
+		.any_port = args->any,
 	};
 	return 0;
 }
@@ -44,8 +51,12 @@ int berth_stack_open(struct berth_cli *cli, const struct berth_stack_spec *spec,
 		prefer(&cli->settings, stack->services[i].job);
 	if (r == 0)
 		*ret_stack = BERTH_STEAL(stack);
-	else if (faults.count && stack)
+	if (r < 0 && faults.count && stack) {
+		struct berth_err counted = *err;
+
 		berth_cli_faults(cli, &faults, stack->file, stack->text, stack->text_len);
+		berth_err_set(err, r, counted.code, "%s; nothing is started", counted.msg);
+	}
 	return r;
 }
 

@@ -8,6 +8,10 @@
 /* The options of every command that means a stack. */
 struct berth_stack_args {
 	const char *file, *copy, *profile;
+	/* of those that start one, or would */
+	const char *formation;
+	struct berth_opt_list ports;
+	bool any;
 };
 
 /* Those rows of its option table; @type has a member `stack` of the struct above. */
@@ -26,8 +30,27 @@ struct berth_stack_args {
 			"with the services and the range of ports of that profile" \
 	}
 
-/* What @args say, and the working folder, which *ret_spec borrows from @cwd. */
-BERTH_MUST_USE int berth_stack_spec_of(const struct berth_stack_args *args, char cwd[PATH_MAX],
+/* Those of a start, in the same way. */
+#define BERTH_STACK_START_OPTS(type) \
+	{ 'm', \
+	  "formation", \
+	  "LIST", \
+	  BERTH_AT(STRING, type, stack.formation), \
+	  "how many of each: web=2,worker=0, or all=1", \
+	  .group = "What is started" }, \
+		{ 'p', "port", "SERVICE=PORT", BERTH_AT(LIST, type, stack.ports), \
+		  "the port a service wants, whatever the manifest says; SERVICE:NAME for one of several" }, \
+	{ \
+		0, "any", NULL, BERTH_AT(FLAG, type, stack.any), \
+			"when all else is taken, any free number" \
+	}
+
+/*
+ * What @args and the operands say, and the working folder; *ret_spec borrows from all of them and
+ * from @cwd.
+ */
+BERTH_MUST_USE int berth_stack_spec_of(const struct berth_cli *cli,
+				       const struct berth_stack_args *args, char cwd[PATH_MAX],
 				       struct berth_stack_spec *ret_spec, struct berth_err *err);
 
 /* Load it; what is wrong with its files is shown. Where there is none, say what could be done. */

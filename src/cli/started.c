@@ -37,7 +37,11 @@ void berth_started_say(struct berth_out *out, const json_t *service, const json_
 		berth_str_addf(&text, ".%lld", (long long)berth_json_int(service, "instance", 1));
 	if (strcmp(name, "main") != 0)
 		berth_str_addf(&text, ":%s", name);
-	if (url)
+	/* A worker of a Procfile is given a port and may never use it. */
+	if (!berth_json_bool(port, "listening", true) && !reused)
+		berth_str_addf(&text, " runs, its port is %lld",
+			       (long long)berth_json_int(port, "port", 0));
+	else if (url)
 		berth_str_addf(&text, " is %s", url);
 	else
 		berth_str_addf(&text, " is port %lld", (long long)berth_json_int(port, "port", 0));

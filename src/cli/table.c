@@ -253,10 +253,21 @@ static void grid_deinit(struct grid *grid)
 	berth_str_deinit(&grid->text);
 }
 
-static bool is_same(const struct berth_column *column, const json_t *rows, size_t index)
+static bool is_number(const struct grid *grid, const struct berth_column *column)
 {
-	return column->is_same && index &&
-	       column->is_same(json_array_get(rows, index), json_array_get(rows, index - 1));
+	return grid->table->numbers && column->numbered;
+}
+
+/* Has the row at @index the text of the one above in that column? */
+static bool is_same(const struct grid *grid, const struct berth_column *column, const json_t *rows,
+		    size_t index)
+{
+	const json_t *row = json_array_get(rows, index), *above;
+
+	if (!index || is_number(grid, column))
+		return false;
+	above = json_array_get(rows, index - 1);
+	return row == above || (column->is_same && column->is_same(row, above));
 }
 
 /* In a long list, what stands above is often the same. */
@@ -287,6 +298,13 @@ static const char *make_text(const struct berth_column *column, const json_t *ro
 	return berth_str_printable(scratch->text, scratch->len, buf, CELL_MAX);
 }
 
+static const char *make_number(uint16_t number, struct berth_str *scratch)
+{
+	scratch->len = 0;
+	add_integer(number, scratch);
+	return berth_str_text(scratch);
+}
+
 static int grid_fill(struct grid *grid, const json_t *rows, int64_t now_ms)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str scratch = { 0 };
@@ -302,11 +320,13 @@ static int grid_fill(struct grid *grid, const json_t *rows, int64_t now_ms)
 		size_t line = i / columns;
 		const char *text = column->header;
 
-		if (line && is_same(column, rows, line - 1)) {
+		if (line && is_same(grid, column, rows, line - 1)) {
 			*cell = cell[-(ptrdiff_t)columns];
 			continue;
 		}
-		if (line)
+		if (line && is_number(grid, column))
+			text = make_number(grid->table->numbers[line - 1], &scratch);
+		else if (line)
 			text = make_text(column, json_array_get(rows, line - 1), now_ms, &scratch,
 					 buf);
 		if (!text || set_cell(grid, cell, line ? cell - columns : NULL, text) < 0)

@@ -31,6 +31,7 @@ struct berth_column {
 	const char *path;
 	const char *help;
 	bool extra; /* shown only when asked for with -o */
+	bool numbered; /* taken from berth_table.numbers where these are given */
 	bool flexible; /* cut where the terminal is too narrow; not for what people copy from it */
 	/* Adds the text of a value that is there; adds it nothing, "-" is shown. NULL: by type. */
 	void (*format)(const json_t *row, const json_t *value, int64_t now_ms,
@@ -62,6 +63,11 @@ struct berth_table {
 	const struct berth_column *columns[BERTH_TABLE_COLUMNS_MAX];
 	size_t count;
 	bool chosen; /* by -o: JSON then has these members only */
+	/*
+	 * Borrowed: one for each row, for the text. So thousands of rows that differ in nothing
+	 * else may be one and the same object, and take hardly longer than one. NULL: none.
+	 */
+	const uint16_t *numbers;
 };
 
 /* @names: the value of -o ("service,url"), NULL: those that are not extra. USAGE, -EINVAL. */

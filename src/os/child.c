@@ -9,7 +9,8 @@
  * the child waits for that: if we can't take the descriptor (our table is full), nothing must run.
  *
  * With a keeper there is one more clone3(): the keeper's child is the command, and its pidfd is the
- * first that comes. The keeper's own socket is another pair, as it lives on.
+ * first that comes. The keeper's own socket is another pair, as it lives on. Of the two clones the
+ * first may be left to a smaller process than us (os/cradle.h).
  *
  * clone3() in the place of fork(): the pidfd is there from birth, and so is the cgroup; both would
  * be a race later.
@@ -32,6 +33,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "os/cradle.h"
 #include "os/keeper.h"
 #include "os/uds.h"
 
@@ -211,39 +213,55 @@ BERTH_NORETURN static void become(const struct berth_child_spec *spec, int repor
 }
 
 /* The keeper's life: start the command, and stay above it. */
-BERTH_NORETURN static void keep(const struct berth_child_spec *spec, const int ends[2],
-				int keeper_fd, pid_t parent)
+BERTH_NORETURN static void keep(const struct berth_child_spec *spec, int report_fd, int keeper_fd,
+				pid_t parent)
 {
 	struct report report = { .stage = BERTH_CHILD_FORK };
 	pid_t self = getpid();
 	int pidfd = -1, r;
 
 	berth_keeper_prepare(parent);
-	close(ends[0]);
 	report.pid = clone_process(&pidfd, spec->cgroup_fd);
 	if (report.pid == 0) {
 		/* A keeper that is killed before it tells of us would leave two waiting for it. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (getppid() != self)
 			_exit(127);
-		await_go(ends[1]);
-		become(spec, ends[1], self);
+		await_go(report_fd);
+		become(spec, report_fd, self);
 	}
 	if (report.pid < 0)
-		fail(ends[1], BERTH_CHILD_FORK, -report.pid);
-	r = berth_uds_send(ends[1], &report, sizeof(report), pidfd);
+		fail(report_fd, BERTH_CHILD_FORK, -report.pid);
+	r = berth_uds_send(report_fd, &report, sizeof(report), pidfd);
 	if (r < 0) {
 		kill(report.pid, SIGKILL);
 		waitpid(report.pid, NULL, 0);
-		fail(ends[1], BERTH_CHILD_FORK, -r);
+		fail(report_fd, BERTH_CHILD_FORK, -r);
 	}
-	berth_keeper_run(keeper_fd, report.pid);
+	/* What is born of a cradle is small already. */
+	berth_keeper_run(keeper_fd, report.pid, !spec->cradle);
 }
 
+static void clone_keeper(const struct berth_child_spec *spec, const int ends[2], int keeper_fd,
+			 struct berth_child_keeper *ret_keeper)
+{
+	struct berth_child_spec plain = *spec;
+	pid_t parent = getpid();
+
+	plain.cradle = NULL;
+	ret_keeper->pid = clone_process(&ret_keeper->pidfd, -1);
+	if (ret_keeper->pid == 0) {
+		close(ends[0]);
+		keep(&plain, ends[1], keeper_fd, parent);
+	}
+}
+
+/* BERTH_CRADLE_E_LOST: somebody else may have @ends by now. */
 static int start_kept(const struct berth_child_spec *spec, const int ends[2],
 		      struct berth_child *child)
 {
-	pid_t parent = getpid();
+	struct berth_child_keeper *keeper = &child->keeper;
+	struct berth_cradle_order order = { .spec = spec, .report_fd = ends[1], .run = keep };
 	int keeper_ends[2];
 	int r;
 
@@ -251,15 +269,19 @@ static int start_kept(const struct berth_child_spec *spec, const int ends[2],
 	if (r < 0)
 		return r;
 	child->keeper_fd = keeper_ends[0];
-	child->keeper.pid = clone_process(&child->keeper.pidfd, -1);
-	if (child->keeper.pid == 0)
-		keep(spec, ends, keeper_ends[1], parent);
-	close(keeper_ends[1]);
-	if (child->keeper.pid < 0) {
-		berth_fd_close(&child->keeper_fd);
-		return child->keeper.pid;
+	order.keeper_fd = keeper_ends[1];
+	r = spec->cradle ? berth_cradle_make(spec->cradle, &order, &keeper->pid, &keeper->pidfd)
+			 : -ENOSYS;
+	if (r < 0) {
+		clone_keeper(spec, ends, keeper_ends[1], keeper);
+		r = keeper->pid < 0 ? keeper->pid : 0;
 	}
-	return fcntl(keeper_ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	close(keeper_ends[1]);
+	if (r)
+		berth_fd_close(&child->keeper_fd);
+	else if (fcntl(keeper_ends[0], F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
+	return r;
 }
 
 static int start_plain(const struct berth_child_spec *spec, const int ends[2],
@@ -337,8 +359,8 @@ int berth_child_find(const char *name, const char *path, const char *cwd)
 	return r;
 }
 
-int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,
-		      enum berth_child_stage *ret_stage)
+static int attempt(const struct berth_child_spec *spec, struct berth_child *ret_child,
+		   enum berth_child_stage *ret_stage)
 {
 	struct berth_child child = BERTH_CHILD_NONE;
 	int ends[2];
@@ -353,7 +375,7 @@ int berth_child_start(const struct berth_child_spec *spec, struct berth_child *r
 	if (r == 0)
 		r = hear(ends[0], &child, ret_stage);
 	close(ends[0]); /* who still waits for a go, ends now */
-	if (r < 0) {
+	if (r) {
 		pid_t ours = spec->keep ? child.keeper.pid : child.pid;
 
 		if (ours > 0)
@@ -363,6 +385,18 @@ int berth_child_start(const struct berth_child_spec *spec, struct berth_child *r
 	}
 	*ret_child = child;
 	return 0;
+}
+
+int berth_child_start(const struct berth_child_spec *spec, struct berth_child *ret_child,
+		      enum berth_child_stage *ret_stage)
+{
+	struct berth_child_spec plain = *spec;
+	int r = attempt(spec, ret_child, ret_stage);
+
+	if (r != BERTH_CRADLE_E_LOST)
+		return r;
+	plain.cradle = NULL;
+	return attempt(&plain, ret_child, ret_stage);
 }
 
 void berth_child_deinit(struct berth_child *child)

@@ -15,6 +15,8 @@ enum {
 	BERTH_CHILD_PASS_MAX = 16
 };
 
+struct berth_cradle;
+
 /* All borrowed for the time of the call. Zero: inherit, except where a descriptor says -1. */
 struct berth_child_spec {
 	const char *const *argv; /* argv[0] is looked up in the PATH of @envp */
@@ -27,6 +29,8 @@ struct berth_child_spec {
 	int parent_death_signal; /* PR_SET_PDEATHSIG; 0: none */
 	int cgroup_fd; /* -1: ours; else a cgroup v2 folder to be born in */
 	bool keep; /* below a keeper of its own: see struct berth_child_keeper */
+	struct berth_cradle
+		*cradle; /* where that is born; NULL: of us. Changes nothing but the cost */
 	const struct berth_notify_program *filter; /* NULL: none */
 	sigset_t signal_mask; /* what the process begins with; dispositions are inherited, ignored
 				 ones too */

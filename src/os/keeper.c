@@ -35,6 +35,11 @@ struct change {
 
 /* What lies below the stack pointer is from calls that have returned: none went deeper. */
 #define STACK_BELOW ((uintptr_t)1 << 20)
+/*
+ * One that was small has only its first steps below. A larger piece would go beyond the mapping, and
+ * errno, which tells so, has a page of its own in each keeper.
+ */
+#define STACK_OF_CLONE ((uintptr_t)1 << 15)
 /* No program of ours has more above it. */
 #define STACK_ABOVE ((uintptr_t)8 << 20)
 
@@ -80,11 +85,13 @@ static void drop(uintptr_t from, uintptr_t to)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-/*
- * Heap and stack of the process that we are a copy of. Not the pages around @frame, which are in
- * use; what lies above the first frame of all is the arguments, and ps shows them.
- */
-static void drop_memory(uintptr_t frame)
+static void drop_below(uintptr_t frame, uintptr_t size)
+{
+	drop(round_down(frame) - size, round_down(frame) - (uintptr_t)sysconf(_SC_PAGESIZE));
+}
+
+/* What lies above the first frame of all is the arguments, and ps shows them. */
+void berth_keeper_shed(uintptr_t frame)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), heap, stack;
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -102,7 +109,7 @@ static void drop_memory(uintptr_t frame)
 		drop(round_down(heap + page - 1), round_down((uintptr_t)sbrk(0)));
 	if (stack > frame && stack - frame < STACK_ABOVE) {
 		drop(round_down(frame) + 2 * page, stack);
-		drop(round_down(frame) - STACK_BELOW, round_down(frame) - page);
+		drop_below(frame, STACK_BELOW);
 	}
 }
 
@@ -114,7 +121,7 @@ static void tell(int fd, const siginfo_t *info)
 	(void)!berth_uds_send(fd, &change, sizeof(change), -1);
 }
 
-void berth_keeper_run(int fd, pid_t command)
+void berth_keeper_run(int fd, pid_t command, bool shed)
 {
 	/*
 	 * closefrom() finds its way without close_range(2) too: a port that we kept open would
@@ -122,7 +129,10 @@ void berth_keeper_run(int fd, pid_t command)
 	 */
 	dup2(fd, 0);
 	closefrom(1);
-	drop_memory((uintptr_t)__builtin_frame_address(0));
+	if (shed)
+		berth_keeper_shed((uintptr_t)__builtin_frame_address(0));
+	else
+		drop_below((uintptr_t)__builtin_frame_address(0), STACK_OF_CLONE);
 	for (;;) {
 		siginfo_t info = { 0 };
 		bool stopped;

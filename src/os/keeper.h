@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -19,10 +20,16 @@
 void berth_keeper_prepare(pid_t parent);
 
 /*
- * From then on, until no child is left: close all but @fd, give back memory, wait. What happens to
- * @command, our child, is told over @fd (SOCK_SEQPACKET).
+ * Give back heap and stack of the process that we are a copy of, but for the pages around @frame
+ * (__builtin_frame_address(0)): a function that never returns, and needs nothing of either.
  */
-BERTH_NORETURN void berth_keeper_run(int fd, pid_t command);
+void berth_keeper_shed(uintptr_t frame);
+
+/*
+ * From then on, until no child is left: close all but @fd, with @shed give back memory, wait. What
+ * happens to @command, our child, is told over @fd (SOCK_SEQPACKET).
+ */
+BERTH_NORETURN void berth_keeper_run(int fd, pid_t command, bool shed);
 
 /*
  * At the other end (non-blocking): 1 and how a child has changed, as waitid(2) tells it (si_pid,

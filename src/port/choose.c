@@ -138,6 +138,13 @@ static bool is_wish_reserved(struct search *s, const struct berth_candidate *wis
 	return s->wish_reserved;
 }
 
+static bool is_taken(struct search *s, uint16_t port, bool udp, bool ask_first)
+{
+	if (!udp && s->spec->taken && berth_portset_has(s->spec->taken, port))
+		return true;
+	return ask_first && berth_lease_prober_is_taken(&s->probers[udp], port);
+}
+
 /* 0, a positive outcome of port/lease.h, -errno. */
 static int take_port(struct search *s, size_t i, uint16_t port, bool ask_first)
 {
@@ -146,10 +153,12 @@ static int take_port(struct search *s, size_t i, uint16_t port, bool ask_first)
 
 	if (berth_portset_has(&s->refused[refused.udp], port))
 		return BERTH_LEASE_E_TAKEN;
-	if (ask_first && berth_lease_prober_is_taken(&s->probers[refused.udp], port))
+	if (is_taken(s, port, refused.udp, ask_first))
 		r = BERTH_LEASE_E_TAKEN;
 	else
 		r = berth_lease_take(&s->choice.leases[i], port);
+	if (r == BERTH_LEASE_E_TAKEN && !refused.udp && s->spec->taken)
+		berth_portset_add(s->spec->taken, (struct berth_range){ port, port });
 	if (r > 0) {
 		refused.why = r == BERTH_LEASE_E_DENIED ? BERTH_CHOOSE_DENIED : BERTH_CHOOSE_TAKEN;
 		refuse(s, &refused);
@@ -188,16 +197,19 @@ static int take_any(struct search *s, size_t i)
 static int take_group(struct search *s, const struct berth_candidate *candidate, bool ask_first)
 {
 	struct berth_choice *choice = &s->choice;
+	size_t i;
 	int r = 0;
 
-	for (size_t i = 0; i < choice->count && r == 0; i++) {
+	for (i = 0; i < choice->count && r == 0; i++) {
 		uint16_t port = candidate->port[i];
 
 		r = port ? take_port(s, i, port, ask_first) : take_any(s, i);
 		choice->ports.port[i] = choice->leases[i].port;
 	}
 	if (r != 0)
-		berth_choice_release(choice);
+		memset(&choice->ports, 0, sizeof(choice->ports));
+	while (r != 0 && i-- > 0)
+		berth_lease_release(&choice->leases[i]);
 	return r;
 }
 

@@ -38,6 +38,11 @@ struct berth_choose_spec {
 	size_t remembered_count;
 	const struct berth_reserved *reserved; /* NULL: nothing is */
 	const struct berth_portset *foreign; /* remembered for other folders; NULL: none */
+	/*
+	 * TCP ports that a search just before has found taken: they are not asked for again, and
+	 * what is found is added. For those who lease many in a row, by the same means; NULL: none.
+	 */
+	struct berth_portset *taken;
 	struct berth_lease_means means;
 	int64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none. The first candidate is always tried */
 	const char *service; /* whom the messages name; NULL: nobody */

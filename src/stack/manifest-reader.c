@@ -90,9 +90,6 @@ int berth_manifest_reader_item(struct berth_manifest_reader *reader,
 	const struct berth_yaml_node *item = node;
 
 	if (node->kind == BERTH_YAML_LIST) {
-		if (node->count == 0 && index == 0)
-			berth_faults_add(reader->faults, node->at, "'%s' has an empty list",
-					 key->name);
 		if (index >= node->count)
 			return 0;
 		item = &node->items[index];

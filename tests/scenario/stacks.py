@@ -36,6 +36,7 @@ def end(signum, frame):
 
 signal.signal(signal.SIGTERM, end)
 say("runs")
+print("up")
 while True:
     signal.pause()
 """

@@ -4,6 +4,7 @@
 the test's own, see engine.py."""
 
 import os
+import shlex
 import signal
 import time
 
@@ -316,8 +317,9 @@ def test_inside_of_another_service_it_is_refused_but_in_the_background(world, en
     assert run.wait() == 125 and "--outside does nothing inside of another service" in run.err, run
     run = world.start(*outer, *options(engine)[:1], *options(engine)[5:])
     assert run.wait() == 125 and not engine.calls, run
-    # The command that starts it lives on.
-    world.start(*outer[:-1], "sh", "-c", '"$@"; exec sleep 1000', "sh", BERTH, *options(engine, "-d"))
+    # The command that starts it lives on; and {id} is for the inner one to fill in.
+    world.write("inner.sh", shlex.join([BERTH, *options(engine, "-d")]) + "\nexec sleep 1000\n")
+    world.start(*outer[:-1], "sh", "inner.sh")
     service = wait_until(lambda: next((one for one in world.services() if one["state"] == "ready" and one["outside"]), None),
                          "ready")
     assert list(engine.containers) == [service["id"]]

@@ -12,7 +12,7 @@ from test_json_matches_its_schemas import validate
 
 ROWS = {"lease", "time-wait", "above", "pidfd-getfd", "yama", "steering", "view", "new-privileges", "containment", "cgroup",
         "sockets", "processes", "port-range", "ipv6", "localhost", "open-files", "process-limit", "file-size", "names",
-        "runtime-folder", "state-folder", "stale-files"}
+        "runtime-folder", "state-folder", "settings", "stale-files"}
 
 
 def doctor(world, *before, code=0):

@@ -22,10 +22,15 @@ def check_gone(main):
 
 
 def supervisor_of(front):
-    """Below `berth up`, the process that holds the ports; None until it is there."""
-    below = [process for process in descendants(front) if process.is_berth]
-    inner = {process.parent for process in below}
-    return next((process for process in below if process.pid not in inner), None)
+    """The child of `berth up` that holds the ports; None until it is there."""
+    return next((process for process in descendants(front) if process.is_berth and process.parent == front), None)
+
+
+def supervisor_in_background():
+    """The same, when `berth up -d` has put a guardian in between; keepers and their like are further below."""
+    inner = [process for process in descendants() if process.comm.startswith("berth:")]
+    pids = {process.pid for process in inner}
+    return next((process for process in inner if process.parent not in pids), None)
 
 
 def command_starts(text):
@@ -70,8 +75,8 @@ def test_a_killed_supervisor_leaves_nothing(world, stage):
     supervisor = wait_until(lambda: supervisor_of(run.pid), lambda: f"a supervisor: {run}")
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
     kill(supervisor.pid)
-    assert run.wait() != 0
-    world.nothing_left()
+    assert run.wait(deadline=START) != 0
+    world.nothing_left(deadline=START)
     check_gone(main)
 
 
@@ -85,7 +90,7 @@ def test_a_killed_front_leaves_nothing(world, stage):
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
     kill(run.pid)
     wait_gone(run.pid)
-    world.nothing_left()
+    world.nothing_left(deadline=START)
     check_gone(main)
 
 
@@ -96,13 +101,12 @@ def test_a_supervisor_killed_under_up_d_is_told_to_the_caller(world, stage):
     """The command that waits for the start does not wait for ever, and fails, unless all was up."""
     main = shop(world)
     run = main.start("up", "-d")
-    supervisor = wait_until(lambda: next((p for p in descendants() if p.comm.startswith("berth:")), None),
-                            lambda: f"a supervisor: {run}")
+    supervisor = wait_until(supervisor_in_background, lambda: f"a supervisor: {run}")
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
     kill(supervisor.pid)
-    code = run.wait()
+    code = run.wait(deadline=START)
     assert code != 0 or stage == "all-ready", run
-    world.nothing_left()
+    world.nothing_left(deadline=START)
     check_gone(main)
 
 

@@ -370,8 +370,10 @@ def test_a_stranger_beside_a_lease_is_not_missed(world):
     """Only the service's tree is searched first: what that does not explain is looked for everywhere."""
     victim = world.victim()
     world.run_d("--name", "web", "--steer", "off", "--port", "5000", "--", *victim.argv("127.0.0.1:5000"))
-    stranger = world.stranger("127.0.0.2:5000")
     silent = world.stranger("bind:127.0.0.3:5000")
+    pids = {holder["pid"] for holder in look_at(world, 5000)["holders"]}
+    assert {silent.pid, *victim.pids()} <= pids
+    stranger = world.stranger("127.0.0.2:5000")
     pids = {holder["pid"] for holder in look_at(world, 5000)["holders"]}
     assert {stranger.pid, silent.pid, *victim.pids()} <= pids
 

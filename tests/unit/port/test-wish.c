@@ -236,6 +236,126 @@ static void only_the_whole_tells_these(void **state)
 	}
 }
 
+/* As written by write_wish(), with "(ALIAS)" behind the name where there is one. */
+static void write_moved(const struct berth_wish *wish, struct berth_str *ret_text)
+{
+	for (size_t i = 0; i < wish->port_count; i++) {
+		const struct berth_wish_port *port = &wish->ports[i];
+
+		berth_str_addf(ret_text, "%s%s", i > 0 ? " " : "", port->name);
+		if (port->alias)
+			berth_str_addf(ret_text, "(%u)", port->alias);
+		for (size_t k = 0; k < port->list_len; k++)
+			berth_str_addf(ret_text, "%c%u", k > 0 ? ',' : '=', port->list[k]);
+	}
+	if (wish->range.lo)
+		berth_str_addf(ret_text, " in %u-%u", wish->range.lo, wish->range.hi);
+}
+
+static void a_moved_wish_is_known_by_its_old_number(void **state)
+{
+	static const struct {
+		const char *what, *arguments[ARGUMENTS_MAX];
+		struct berth_range range;
+		size_t index;
+		uint16_t numbers[2]; /* one after the other; 0: no second */
+		const char *wish;
+	} rows[] = {
+		{ "nothing was wished", { "9000" }, .numbers = { 9000 }, .wish = "main=9000" },
+		{ "another number", { "9000" }, .numbers = { 9005 }, .wish = "main(9000)=9005" },
+		{ "twice", { "9000" }, .numbers = { 9005, 9007 }, .wish = "main(9000)=9007" },
+		{ "and back", { "9000" }, .numbers = { 9005, 9000 }, .wish = "main(9000)=9000" },
+		{ "fallbacks follow",
+		  { "9000,9100,9200" },
+		  .numbers = { 9005 },
+		  .wish = "main(9000)=9005,9100,9200" },
+		{ "to one of them",
+		  { "9000,9100,9200" },
+		  .numbers = { 9200 },
+		  .wish = "main(9000)=9200,9000,9100" },
+		{ "within its range",
+		  { "9000" },
+		  { 9000, 9099 },
+		  .numbers = { 9050 },
+		  .wish = "main(9000)=9050 in 9000-9099" },
+		{ "out of it: one as long begins there",
+		  { "9000" },
+		  { 9000, 9099 },
+		  .numbers = { 7000 },
+		  .wish = "main(9000)=7000 in 7000-7099" },
+		{ "which ends with the numbers",
+		  { "9000" },
+		  { 9000, 9099 },
+		  .numbers = { 65500 },
+		  .wish = "main(9000)=65500 in 65500-65535" },
+		{ "the others keep their distance",
+		  { "http=8080", "ws=8081" },
+		  .numbers = { 8100 },
+		  .wish = "http(8080)=8100 ws(8081)=8101" },
+		{ "from the second as well",
+		  { "http=8080", "ws=8081" },
+		  .index = 1,
+		  .numbers = { 8100 },
+		  .wish = "http(8080)=8099 ws(8081)=8100" },
+		{ "where there is room",
+		  { "http=8080", "ws=8081" },
+		  .numbers = { 65535 },
+		  .wish = "http(8080)=65535 ws=8081" },
+		{ "downwards too",
+		  { "http=8080", "ws=70" },
+		  .numbers = { 8000 },
+		  .wish = "http(8080)=8000 ws=70" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+		struct berth_wish wish = { .range = rows[i].range };
+		struct berth_err err = { 0 };
+		bool none = false;
+
+		for (size_t k = 0; k < ARGUMENTS_MAX && rows[i].arguments[k]; k++)
+			assert_int_equal(
+				berth_wish_add_port(&wish, rows[i].arguments[k], &none, &err), 0);
+		for (size_t k = 0; k < BERTH_ARRAY_SIZE(rows[i].numbers); k++)
+			if (rows[i].numbers[k])
+				berth_wish_move(&wish, rows[i].index, rows[i].numbers[k]);
+		write_moved(&wish, &text);
+		if (strcmp(berth_str_text(&text), rows[i].wish) != 0)
+			fail_msg("%s: %s, expected %s", rows[i].what, berth_str_text(&text),
+				 rows[i].wish);
+		assert_int_equal(berth_wish_check(&wish, &err), 0);
+	}
+}
+
+static void a_port_without_a_wish_gets_one_and_no_other_name(void **state)
+{
+	struct berth_wish wish = { .ports = { { .name = "main" }, { .name = "ws" } },
+				   .port_count = 2 };
+
+	(void)state;
+	berth_wish_move(&wish, 0, 9000);
+	assert_int_equal(wish.ports[0].list_len, 1);
+	assert_int_equal(wish.ports[0].list[0], 9000);
+	assert_int_equal(wish.ports[0].alias, 0);
+	assert_int_equal(wish.ports[1].list_len, 0);
+}
+
+static void a_full_list_has_room_for_a_move(void **state)
+{
+	struct berth_wish wish = { .ports = { { .name = "main", .list_len = BERTH_WISH_LIST_MAX } },
+				   .port_count = 1 };
+
+	(void)state;
+	for (uint16_t i = 0; i < BERTH_WISH_LIST_MAX; i++)
+		wish.ports[0].list[i] = (uint16_t)(2000 + i);
+	berth_wish_move(&wish, 0, 9000);
+	assert_int_equal(wish.ports[0].list_len, BERTH_WISH_LIST_MAX);
+	assert_int_equal(wish.ports[0].list[0], 9000);
+	assert_int_equal(wish.ports[0].list[1], 2001);
+	assert_int_equal(wish.ports[0].alias, 2000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +366,9 @@ int main(void)
 		cmocka_unit_test(lists_and_names_have_a_limit),
 		cmocka_unit_test(one_argument_has_a_limit_too),
 		cmocka_unit_test(only_the_whole_tells_these),
+		cmocka_unit_test(a_moved_wish_is_known_by_its_old_number),
+		cmocka_unit_test(a_port_without_a_wish_gets_one_and_no_other_name),
+		cmocka_unit_test(a_full_list_has_room_for_a_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,6 +432,31 @@ static void each_part_of_an_identity_changes_its_key(void **state)
 	assert_string_equal(variants[0].key, "404fbc0969043b386e814769023e543f");
 }
 
+static void a_copy_is_another_one_of_the_same_family(void **state)
+{
+	struct berth_identity base = {
+		.root = "/a", .folder = "b", .service = "c", .common = "/a", .instance = 1
+	};
+	struct berth_identity variants[5];
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(variants); i++)
+		variants[i] = base;
+	strcpy(variants[1].copy, "demo");
+	strcpy(variants[2].copy, "test");
+	variants[3].instance = 2;
+	strcpy(variants[4].copy, "demo");
+	variants[4].instance = 2;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(variants); i++) {
+		berth_identity_seal(&variants[i]);
+		assert_string_equal(variants[i].family, variants[0].family);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(variants[i].key, variants[k].key);
+	}
+	/* Without one, as it was before there were copies. */
+	assert_string_equal(variants[0].key, "404fbc0969043b386e814769023e543f");
+}
+
 static void the_longest_paths_are_sealed(void **state)
 {
 	static struct berth_identity identity;
@@ -524,6 +549,7 @@ int main(void)
 		in_folder(the_root_of_the_machine_has_a_name),
 		in_folder(a_folder_that_is_not_there_is_an_error),
 		cmocka_unit_test(each_part_of_an_identity_changes_its_key),
+		cmocka_unit_test(a_copy_is_another_one_of_the_same_family),
 		cmocka_unit_test(the_longest_paths_are_sealed),
 		cmocka_unit_test(names_are_told_from_numbers_and_the_rest),
 		cmocka_unit_test(names_are_made_of_any_text),

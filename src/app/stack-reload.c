@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app/stack-reload.c - a manifest that has changed under a running stack
+ *
+ * Read by the supervisor, in its loop: some ms of local files, when somebody asks for a start. The
+ * stack that was read before stays until the end, since the jobs of what runs point into it.
+ */
+#include "app/stack-reload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "os/statefile.h"
+
+enum {
+	TEXT_MAX = 1024 * 1024,
+};
+
+/* What can't be read counts as unchanged: what was read before still holds. */
+static bool has_changed(const struct berth_stack *stack)
+{
+	BERTH_AUTO_FREE char *text = NULL;
+	size_t len;
+
+	if (berth_statefile_read(AT_FDCWD, stack->file, TEXT_MAX, &text, &len) < 0)
+		return false;
+	return len != stack->text_len || memcmp(text, stack->text, len) != 0;
+}
+
+static int load(const struct berth_supervisor *supervisor, struct berth_stack **ret_stack,
+		struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+	const struct berth_stack *old = supervisor->stack->stack;
+	const struct berth_stack_spec spec = {
+		.cwd = old->folder,
+		.file = old->file,
+		.copy = *old->identity.copy ? old->identity.copy : NULL,
+		.profile = old->profile,
+		.formation = old->formation,
+	};
+	struct berth_stack *stack = NULL;
+	int r = berth_stack_load(&spec, &faults, &stack, err);
+
+	if (r < 0) {
+		berth_stack_free(stack);
+		return r;
+	}
+	stack->export_env = old->export_env;
+	stack->abort_on_exit = old->abort_on_exit;
+	stack->console = old->console;
+	berth_stack_adopt(stack, supervisor->job);
+	*ret_stack = stack;
+	return 0;
+}
+
+/* Every service that runs must be in @stack, too: it is to be known by what it depends on. */
+static int check_living(const struct berth_supervisor *supervisor, const struct berth_stack *stack,
+			struct berth_err *err)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		const char *name = supervisor->units[i]->job->identity.service;
+
+		if (berth_manifest_find(&stack->manifest, name) >= 0)
+			continue;
+		berth_err_set(err, -EBUSY, BERTH_ERR_REFUSED, "%s runs, but '%s' has it no more",
+			      name, stack->file);
+		berth_err_hint(err, "berth down %s first", name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* What has become of the services, in the new order. */
+static void carry_over(const struct berth_stack_run *run, const struct berth_stack *stack,
+		       struct berth_stack_member *members)
+{
+	const struct berth_manifest *old = &run->stack->manifest;
+
+	for (size_t i = 0; i < old->service_count; i++) {
+		int index = berth_manifest_find(&stack->manifest, old->services[i].name);
+
+		if (index < 0)
+			continue;
+		members[index] = run->members[i];
+		/* It may wait for another one now. */
+		members[index].since_ns = 0;
+	}
+}
+
+static void move_units(const struct berth_supervisor *supervisor, const struct berth_stack *stack)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		struct berth_job *job = supervisor->units[i]->job;
+
+		job->member = (size_t)berth_manifest_find(&stack->manifest, job->identity.service);
+		job->stack = stack;
+	}
+}
+
+int berth_stack_reload(struct berth_supervisor *supervisor, struct berth_err *err)
+{
+	struct berth_stack_run *run = supervisor->stack;
+	BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
+	struct berth_stack_member *members;
+	struct berth_stack **grown;
+	int r;
+
+	if (!has_changed(run->stack))
+		return 0;
+	r = load(supervisor, &stack, err);
+	if (r == 0)
+		r = check_living(supervisor, stack, err);
+	if (r < 0)
+		return r;
+	members = calloc(stack->manifest.service_count, sizeof(*members));
+	grown = reallocarray(run->loaded, run->loaded_count + 1, sizeof(struct berth_stack *));
+	if (grown)
+		run->loaded = grown;
+	if (!members || !grown) {
+		free(members);
+		return berth_err_errno(err, -ENOMEM, "cannot read '%s' again", run->stack->file);
+	}
+	carry_over(run, stack, members);
+	move_units(supervisor, stack);
+	free(run->members);
+	run->members = members;
+	run->loaded[run->loaded_count++] = stack;
+	run->stack = BERTH_STEAL(stack);
+	return 0;
+}
