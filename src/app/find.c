@@ -145,16 +145,10 @@ static json_t *select_project(const json_t *records, const char *word,
 	return own;
 }
 
-/* Of a stack and its copies (up --as) the stack is meant, unless the copy is named. */
+/* A copy (of up --as) is meant only where it is named: a word must not mean another one tomorrow. */
 static void leave_out_copies(json_t *found, const char *word)
 {
-	bool has_main = false;
-	json_t *record;
-	size_t i;
-
-	json_array_foreach (found, i, record)
-		has_main |= !*member(record, "copy");
-	for (i = json_array_size(found); i-- > 0 && has_main && !strchr(word, '+');)
+	for (size_t i = json_array_size(found); i-- > 0 && !strchr(word, '+');)
 		if (*member(json_array_get(found, i), "copy") &&
 		    strcmp(member(json_array_get(found, i), "id"), word) != 0)
 			json_array_remove(found, i);
@@ -181,10 +175,24 @@ static int port_not_found(const json_t *records, uint16_t number, struct berth_e
 	return -ENOENT;
 }
 
+/* The label of a copy that @word would mean, were it the only one; NULL: none. */
+static const char *find_copy(const json_t *records, const char *word)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_foreach (records, i, record)
+		if (*member(record, "copy") &&
+		    (is_named(record, word) || strcmp(member(record, "project"), word) == 0))
+			return member(record, "label");
+	return NULL;
+}
+
 static int name_not_found(const json_t *records, const char *word, bool ambiguous,
 			  struct berth_err *err)
 {
 	BERTH_AUTO_FREE const char **names = calloc(json_array_size(records) + 1, sizeof(*names));
+	const char *copy = find_copy(records, word);
 	char shown[128];
 	json_t *record;
 	const char *closest;
@@ -198,6 +206,10 @@ static int name_not_found(const json_t *records, const char *word, bool ambiguou
 		return -ENOENT;
 	}
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service '%s' runs", shown);
+	if (copy) {
+		berth_err_hint(err, "a copy does: '%s'", copy);
+		return -ENOENT;
+	}
 	if (!names)
 		return -ENOENT;
 	json_array_foreach (records, i, record)
@@ -222,17 +234,19 @@ int berth_find(struct berth_registry *registry, const json_t *records, const cha
 		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is not a port (1-65535)",
 				     word);
 	found = r == 0 ? select_port(records, number) : select_name(records, word, here);
+	if (r < 0)
+		leave_out_copies(found, word);
 	if (r < 0 && !json_array_size(found)) {
 		json_decref(found);
 		found = select_anywhere(records, word, &ambiguous);
+		leave_out_copies(found, word);
 	}
 	if (r < 0 && !json_array_size(found)) {
 		json_decref(found);
 		found = select_project(records, word, here, &ambiguous);
+		leave_out_copies(found, word);
 	}
 	if (json_array_size(found) && !ambiguous) {
-		if (r < 0)
-			leave_out_copies(found, word);
 		*ret_found = found;
 		return 0;
 	}

@@ -56,10 +56,14 @@ static int find(struct berth_services *services, const char *name, json_t **ret_
 {
 	struct berth_opt_list names = { .items = &name, .count = name != NULL };
 	BERTH_AUTO_JSON json_t *found = NULL;
-	int r = berth_services_select(services, &names, &found, err);
+	int r = berth_services_select_own(services, &names, &found, err);
 
 	*ret_whole = r == 0 && json_array_size(found) > 1 && !berth_services_is_one(found) &&
 		     is_one_stack(found);
+	if (r == 0 && json_array_size(found) == 1) {
+		*ret_record = json_array_get(found, 0);
+		return 0;
+	}
 	if (r < 0 || !*ret_whole)
 		return r < 0 ? r : berth_services_one(services, name, ret_record, err);
 	*ret_record = pick(found);

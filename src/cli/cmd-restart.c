@@ -165,7 +165,7 @@ static int find_meant(struct berth_services *services, const struct berth_opt_li
 	struct berth_opt_list words = { .items = operands->items,
 					.count = operands->before_dashes };
 	BERTH_AUTO_JSON json_t *found = NULL;
-	int r = berth_services_select(services, &words, &found, err);
+	int r = berth_services_select_own(services, &words, &found, err);
 
 	if (r < 0) {
 		berth_services_explain_missing(services, &words, err);

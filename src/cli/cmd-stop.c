@@ -97,7 +97,7 @@ static int run_stop(struct berth_cli *cli, void *arguments, struct berth_err *er
 	if (args->all)
 		found = json_incref(services.records);
 	else
-		r = berth_services_select(&services, &cli->operands, &found, err);
+		r = berth_services_select_own(&services, &cli->operands, &found, err);
 	if (r < 0 && cli->operands.count == 1 && err->code == BERTH_ERR_NOT_FOUND &&
 	    has_ended_before(&services, cli->operands.items[0])) {
 		berth_out_say(&cli->out, "%s does not run", cli->operands.items[0]);
@@ -122,7 +122,7 @@ const struct berth_cmd berth_cmd_stop = {
 	.synopsis = "[options] [SERVICE | PORT | ID]...",
 	.summary = "end services and all they started; their ports are free then",
 	.details =
-		"Without an operand: the services of this project. SIGTERM first, SIGKILL when the grace period is over. Returns when "
+		"Without an operand: the services of this project, but no copies (up --as), which are named: shop+demo. SIGTERM first, SIGKILL when the grace period is over. Returns when "
 		"nothing of the service lives and its ports can be bound; what was ended besides is named.",
 	.opts = stop_opts,
 	.args_size = sizeof(struct stop_args),

@@ -93,6 +93,19 @@ int berth_services_select(struct berth_services *services, const struct berth_op
 	return 0;
 }
 
+int berth_services_select_own(struct berth_services *services,
+			      const struct berth_opt_list *operands, json_t **ret_found,
+			      struct berth_err *err)
+{
+	int r = berth_services_select(services, operands, ret_found, err);
+
+	for (size_t i = r == 0 ? json_array_size(*ret_found) : 0; i-- > 0 && !operands->count;)
+		if (*berth_json_string(berth_registry_service(json_array_get(*ret_found, i)),
+				       "copy", ""))
+			json_array_remove(*ret_found, i);
+	return r;
+}
+
 int berth_services_one(struct berth_services *services, const char *operand, json_t **ret_record,
 		       struct berth_err *err)
 {

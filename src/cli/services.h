@@ -25,6 +25,14 @@ BERTH_MUST_USE int berth_services_select(struct berth_services *services,
 					 struct berth_err *err);
 
 /*
+ * The same for what is to be changed: without operands what `berth down` would mean, and so no copies
+ * (of up --as).
+ */
+BERTH_MUST_USE int berth_services_select_own(struct berth_services *services,
+					     const struct berth_opt_list *operands,
+					     json_t **ret_found, struct berth_err *err);
+
+/*
  * The one service that @operand means (with ":NAME" of a port split off before); the first instance
  * if there are several. Borrowed.
  */

@@ -83,6 +83,10 @@ def test_where_one_has_no_port_nothing_is_started_or_held(world):
     error = stack.berth("up", "-d", "--json", check=NO_PORT).error
     assert error["code"] == "no-port"
     assert not any(os.path.exists(victim.pids_file) for victim in victims.values())
+    anywhere = port_of(stack.up("--any")["worker"])
+    assert anywhere not in (9100, 9101, 9102)
+    stack.berth("down")
+    forget(victims)
     blockers[1].close()
     assert port_of(stack.up()["worker"]) == 9101
 
@@ -187,6 +191,22 @@ def test_a_service_that_runs_by_itself_is_not_started_twice(world):
     assert "already running" in result.err, result
 
 
+@ids("S1", "S7", "N6")
+@root_and_user
+def test_starts_raced_against_stops_leave_all_of_it_or_nothing(world):
+    victims, services = three(world)
+    stack = Stack(world, **services)
+    for _ in range(ROUNDS):
+        forget(victims)
+        both = [stack.start("up", "-d"), stack.start("down"), stack.start("up", "-d"), stack.start("down")]
+        codes = [process.wait(deadline=30) for process in both]
+        assert codes[1] == codes[3] == 0 and {codes[0], codes[2]} <= {0, 1}, both
+        left = stack.states()
+        assert left in ({}, {name: "ready" for name in victims}), (left, both)
+        stack.berth("down")
+        check_nothing(world, stack)
+
+
 # --- killed ---
 
 def processes(stack):
@@ -214,6 +234,10 @@ def check_nothing(world, stack, ports=(9000, 9001, 9002)):
 @pytest.mark.parametrize("detached", [True, False], ids=["background", "foreground"])
 def test_killed_while_it_is_up_leaves_nothing(world, victim_of, detached):
     victims, services = three(world)
+    # A parent's end is not its child's; but with both killed nobody is left who could see to that.
+    for i, name in enumerate(victims if victim_of != "both" else ()):
+        services[name]["command"] = victims[name].argv("--fork", "--setsid", "--ignore-term", 9000 + i)
+        services[name]["stop_grace_period"] = "100ms"
     stack = Stack(world, **services)
     up = stack.start("up", *(["-d"] if detached else []))
     for victim in victims.values():

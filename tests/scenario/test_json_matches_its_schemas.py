@@ -146,3 +146,44 @@ def test_each_event_of_a_life_with_a_restart(world):
         validate(event, "event")
     assert [event["event"] for event in events] == [
         "leased", "moved", "ready", "restarted", "moved", "ready", "exited"]
+
+
+STACK = """
+services:
+  backend: {{ command: {backend}, port: 9000, links: {{ docs: /docs }}, cors: [frontend] }}
+  frontend: {{ command: {frontend}, port: 5173, depends_on: [backend] }}
+  worker: {{ command: sleep 1000, port: none, instances: 2 }}
+"""
+
+
+@root_and_user
+def test_every_document_of_a_stack(world):
+    world.occupy(9000)
+    manifest = os.path.join(world.project, "berth.yaml")
+    words = {name: json.dumps(world.victim().argv(port)) for name, port in (("backend", 9000), ("frontend", 5173))}
+    with open(manifest, "w", encoding="utf-8") as file:
+        file.write(STACK.format(**words))
+    plan = world.berth("plan", "--json").json
+    validate(plan, "plan")
+    assert [service["service"] for service in plan["services"]] == ["backend", "frontend", "worker", "worker"]
+    up = world.berth("up", "-d", "--json").json
+    validate(up, "services")
+    backend = next(service for service in up["services"] if service["service"] == "backend")
+    assert backend["ports"][0]["links"] == {"docs": "http://localhost:9001/docs"}
+    running = world.berth("up", "-n", "--json").json
+    validate(running, "plan")
+    assert all(service["running"] for service in running["services"])
+    for command in (["status"], ["ls"], ["up", "-d"], ["restart", "frontend"], ["down", "worker"], ["down"]):
+        validate(world.berth(*command, "--json").json, "services")
+    with open(manifest, "a", encoding="utf-8") as file:
+        file.write("  bad: { command: sh -c 'exit 3', port: 7000 }\n")
+    failed = world.berth("up", "-d", "--json", check=1).json
+    validate(failed, "error")
+    assert [one["service"] for one in failed["error"]["failed"]] == ["bad"]
+    assert failed["error"]["failed"][0]["exit"] == 3
+    world.berth("down")
+    with open(manifest, "a", encoding="utf-8") as file:
+        file.write("  bad: { command: x }\n")
+    wrong = world.berth("up", "--json", check=2).json
+    validate(wrong, "error")
+    assert wrong["error"]["faults"]

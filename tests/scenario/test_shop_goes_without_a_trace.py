@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from berthtest import (NO_PORT, alive, bindable, descendants, each_containment, ids, kill, root_and_user, wait_gone,
-                       wait_until)
+from berthtest import (NO_PORT, alive, bindable, descendants, each_containment, ids, kill, listeners, root_and_user,
+                       wait_gone, wait_until)
 from shop import DEFAULTS, START, shop
 
 USED = [*DEFAULTS.values()]
@@ -44,6 +44,8 @@ STAGES = {
     "forked": lambda main: True,
     "leased": lambda main: os.path.exists(main.ports_file),
     "first-started": lambda main: command_starts("redis-server"),
+    "first-waited-for": lambda main: (("127.0.0.1", DEFAULTS["redis"]) in listeners()
+                                      or ("0.0.0.0", DEFAULTS["redis"]) in listeners()),
     "second-started": lambda main: command_starts("backend/server.mjs"),
     "last-started": lambda main: command_starts("vite"),
     "all-ready": lambda main: len(main.services()) == 4
@@ -51,6 +53,22 @@ STAGES = {
 }
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
+
+
+def shop_for(world, stage):
+    """For the stage where all the others wait for Redis, it listens and never becomes ready."""
+    main = shop(world)
+    if stage == "first-waited-for":
+        edit(main, "berth.yaml", "range: 6379-6478", "ready: log this is never said")
+    return main
+
+
+def edit(main, name, old, new):
+    path = os.path.join(main.folder, name)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert old in text
+    main.world.write(path, text.replace(old, new))
 
 
 @ids("S7", "N6")
@@ -70,7 +88,7 @@ def test_down_leaves_nothing(world):
 @root_and_user
 @each_stage
 def test_a_killed_supervisor_leaves_nothing(world, stage):
-    main = shop(world)
+    main = shop_for(world, stage)
     run = main.start("up")
     supervisor = wait_until(lambda: supervisor_of(run.pid), lambda: f"a supervisor: {run}")
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
@@ -84,7 +102,7 @@ def test_a_killed_supervisor_leaves_nothing(world, stage):
 @root_and_user
 @each_stage
 def test_a_killed_front_leaves_nothing(world, stage):
-    main = shop(world)
+    main = shop_for(world, stage)
     run = main.start("up")
     wait_until(lambda: supervisor_of(run.pid), lambda: f"a supervisor: {run}")
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
@@ -95,11 +113,10 @@ def test_a_killed_front_leaves_nothing(world, stage):
 
 
 @ids("N5")
-@root_and_user
 @each_stage
 def test_a_supervisor_killed_under_up_d_is_told_to_the_caller(world, stage):
     """The command that waits for the start does not wait for ever, and fails, unless all was up."""
-    main = shop(world)
+    main = shop_for(world, stage)
     run = main.start("up", "-d")
     supervisor = wait_until(supervisor_in_background, lambda: f"a supervisor: {run}")
     wait_until(lambda: STAGES[stage](main), lambda: f"{stage}: {run}", deadline=START)
@@ -136,8 +153,7 @@ def test_both_killed_at_once_the_next_start_finds_no_trace(world):
 def test_a_start_that_gets_no_port_starts_nothing(world):
     """All together or not at all: Redis has its port, and is not started for a backend that has none."""
     main = shop(world)
-    text = open(os.path.join(main.folder, "berth.yaml"), encoding="utf-8").read()
-    world.write(os.path.join(main.folder, "berth.yaml"), text.replace("9000-9099", "9000-9001"))
+    edit(main, "berth.yaml", "9000-9099", "9000-9001")
     world.occupy(9000)
     world.occupy(9001)
     result = main.berth("up", "-d", check=NO_PORT)
@@ -152,8 +168,7 @@ def test_a_start_that_gets_no_port_starts_nothing(world):
 def test_a_part_that_dies_before_it_is_ready_keeps_its_dependants_from_starting(world):
     main = shop(world)
     world.write(os.path.join(main.folder, "backend/server.mjs"), 'console.error("no shelf here");\nprocess.exit(7);\n')
-    text = open(os.path.join(main.folder, "berth.yaml"), encoding="utf-8").read()
-    world.write(os.path.join(main.folder, "berth.yaml"), text.replace("restart: on-failure", "restart: no"))
+    edit(main, "berth.yaml", "restart: on-failure", "restart: no")
     result = main.berth("up", "-d", check=1)
     assert "no shelf here" in result.err and "7" in result.err, result
     assert command_starts("vite") is None

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+# scenario/test_a_changed_manifest_counts_from_the_next_start_on.py - S1, S7: what runs goes on, what is started is as it is written
+"""`up -d` and `restart` of a stack whose manifest was changed, broken or removed since it was started."""
+
+import os
+
+from berthtest import USAGE, alive, ids, root_and_user, wait_until
+from stacks import read_lines
+
+SLEEPER = "  {name}: {{ command: sleep 1000, port: none }}\n"
+
+
+def write(world, *lines):
+    world.write("berth.yaml", "services:\n" + "".join(lines))
+
+
+def sleeper(name):
+    return SLEEPER.format(name=name)
+
+
+def pids(world):
+    return {service["service"]: service["pid"] for service in world.services()}
+
+
+@ids("S1")
+@root_and_user
+def test_a_new_service_is_started_and_the_others_go_on(world):
+    write(world, sleeper("one"))
+    world.berth("up", "-d")
+    before = pids(world)
+    write(world, sleeper("zero"), sleeper("one"), "  two: { command: sleep 1000, port: none, depends_on: [zero, one] }\n")
+    world.berth("up", "-d")
+    after = pids(world)
+    assert sorted(after) == ["one", "two", "zero"]
+    assert after["one"] == before["one"]
+    assert len({service["supervisor_pid"] for service in (world.status(name) for name in after)}) == 1
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S7")
+@root_and_user
+def test_a_restart_takes_the_command_and_the_variables_that_are_written_now(world):
+    told = os.path.join(world.home, "told")
+    command = "  one: { command: 'echo \"$COLOUR %s\" >> %s; exec sleep 1000', port: none, environment: { COLOUR: %s } }\n"
+    write(world, command % ("old", told, "red"), sleeper("two"))
+    world.berth("up", "-d")
+    wait_until(lambda: read_lines(told) == ["red old"], lambda: read_lines(told))
+    before = pids(world)
+    write(world, command % ("new", told, "blue"), sleeper("two"))
+    world.berth("restart", "one")
+    wait_until(lambda: read_lines(told) == ["red old", "blue new"], lambda: read_lines(told))
+    world.berth("restart", "one", "-e", "COLOUR=green")
+    wait_until(lambda: read_lines(told)[2:] == ["green new"], lambda: read_lines(told))
+    assert pids(world)["two"] == before["two"]
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S1")
+@root_and_user
+def test_a_service_that_runs_and_is_written_no_more_is_named_and_nothing_changes(world):
+    write(world, sleeper("one"), sleeper("two"))
+    world.berth("up", "-d")
+    before = pids(world)
+    write(world, sleeper("one"), sleeper("three"))
+    refused = world.berth("up", "-d", check=1)
+    assert "two runs, but" in refused.err and "hint: berth down two first" in refused.err
+    assert pids(world) == before
+    world.berth("down", "two")
+    world.berth("up", "-d")
+    assert sorted(pids(world)) == ["one", "three"]
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S7")
+@root_and_user
+def test_a_broken_manifest_starts_and_restarts_nothing(world):
+    write(world, sleeper("one"))
+    world.berth("up", "-d")
+    before = pids(world)
+    world.write("berth.yaml", "services: { one: { comand: sleep 1 } }\n")
+    for words in (["up", "-d"], ["restart", "one"]):
+        refused = world.berth(*words, check=USAGE)
+        assert "did you mean 'command'?" in refused.err, refused
+    assert pids(world) == before
+    assert alive(before["one"])
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S7")
+@root_and_user
+def test_without_its_manifest_a_restart_is_as_it_was(world):
+    write(world, sleeper("one"))
+    world.berth("up", "-d")
+    before = pids(world)
+    os.unlink(os.path.join(world.project, "berth.yaml"))
+    world.berth("restart", "one")
+    assert pids(world)["one"] not in (None, before["one"])
+    world.berth("down")
+    world.nothing_left()
