@@ -163,6 +163,17 @@ static void set_browser(const struct berth_unit *unit, struct berth_unit_words *
 	set(env, "BROWSER", "%s/berth-open", unit->supervisor->registry.path);
 }
 
+/* A copy (up --as) has a file of its own: whoever reads one is told which. */
+static void set_ports_file(const struct berth_unit *unit, struct berth_unit_words *env)
+{
+	const struct berth_job *job = unit->job;
+
+	if (job->stack)
+		set(env, "BERTH_PORTS_FILE", "%s", job->stack->ports_file);
+	else if (job->ports_file)
+		set(env, "BERTH_PORTS_FILE", "%s", job->ports_file);
+}
+
 static void set_identity(const struct berth_unit *unit, struct berth_unit_words *env)
 {
 	const struct berth_identity *identity = &unit->job->identity;
@@ -174,6 +185,7 @@ static void set_identity(const struct berth_unit *unit, struct berth_unit_words 
 	if (unit->job->stack && unit->job->stack->kind == BERTH_MANIFEST_PROCFILE)
 		set(env, "PS", "%s.%u", identity->service, identity->instance);
 	set(env, "BERTH_SOCKET", "%s", unit->socket_name);
+	set_ports_file(unit, env);
 	set_own_ports(env, &unit->ports);
 	berth_siblings_add(unit->supervisor, unit, env);
 	berth_unit_set_ports(env, &unit->ports, identity->service);
@@ -211,6 +223,7 @@ static void set_stack(const struct berth_unit *unit, struct berth_unit_words *en
 {
 	set(env, "BERTH_PROJECT", "%s", unit->job->identity.project);
 	set(env, "BERTH_SOCKET", "%s", unit->socket_name);
+	set_ports_file(unit, env);
 	berth_siblings_add(unit->supervisor, NULL, env);
 	set_browser(unit, env);
 }

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "os/netns.h"
 #include "os/statefile.h"
+#include "service/name.h"
 
 enum {
 	RECORD_MAX = 256 * 1024,
@@ -513,6 +514,23 @@ static void parent_name(const char *root, char *buf, size_t size)
 		snprintf(buf, size, "%.*s", (int)(end - begin), begin);
 }
 
+/*
+ * What tells a folder from another one of the same project: its own name where the project has
+ * another (of berth.yaml), else that of the folder above.
+ */
+static void place_name(const json_t *service, char *buf, size_t size)
+{
+	const char *root = berth_json_string(service, "root", "");
+	const char *slash = strrchr(root, '/');
+	char own[BERTH_NAME_MAX];
+
+	berth_name_from(slash ? slash + 1 : root, own);
+	if (strcmp(own, berth_json_string(service, "project", "")) != 0)
+		berth_str_copy(buf, size, slash ? slash + 1 : root);
+	else
+		parent_name(root, buf, size);
+}
+
 static void label_service(json_t *projects, const json_t *record, json_t *service)
 {
 	const char *branch = berth_json_string(service, "branch", "");
@@ -527,7 +545,7 @@ static void label_service(json_t *projects, const json_t *record, json_t *servic
 	    !has_twin(projects, service, true)) {
 		berth_str_addf(&label, "@%s", branch);
 	} else if (has_twin(projects, service, true)) {
-		parent_name(berth_json_string(service, "root", ""), parent, sizeof(parent));
+		place_name(service, parent, sizeof(parent));
 		berth_str_addf(&label, "~%s", parent);
 	}
 	if (*copy)

@@ -11,7 +11,6 @@
 #include "app/stack-run.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,12 @@
  * and only who has it is looked at. If a sample turns into something else meanwhile, that was in
  * vain, and all has to be done once more.
  *
- * Everything is read through the descriptor of the opened fd folder, which means one process for
+ * The other way round, most processes were given their standard input, output and error by another
+ * one, which has the same. So these are compared with those of a process before, which were looked
+ * at and are no sought sockets. It is asked once more when its time is over, and if it has something
+ * else by then, or has gone, the processes that were compared with it are looked at after all.
+ *
+ * Everything else is read through the descriptor of the opened fd folder, which means one process for
  * ever. A pid that is given again can't make one of two.
  */
 #include "os/procsock-scan.h"
@@ -38,6 +43,8 @@ enum {
 	GLIMPSE_LAST = 6,
 	/* Of so few sockets it is known at once whether the process has shown all of them. */
 	FEW = 16,
+	/* So many processes in a row whose standard input is another one: they have not one giver. */
+	MISSES_MAX = 8,
 };
 
 bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_inode)
@@ -162,6 +169,83 @@ static const char *format_number(int number, char buf[16])
 	return at;
 }
 
+/* Can process @pid have none of the sought sockets under the number @fd, now? */
+static bool is_other(const struct berth_procsock_scan_worker *worker, pid_t pid, int fd)
+{
+	char path[PATH_LEN], link[PATH_LEN];
+	uint64_t inode;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/fd/%d", (int)pid, fd);
+	n = readlinkat(worker->scan->proc_fd, path, link, sizeof(link));
+	return n > 0 && (!berth_procsock_scan_parse_link(link, (size_t)n, &inode) ||
+			 !is_sought(worker->scan, inode));
+}
+
+/* The other one of number @fd has to answer for no more of them. */
+static void end_other(struct berth_procsock_scan_worker *worker, int fd)
+{
+	struct berth_procsock_scan_other *other = &worker->others[fd];
+
+	if (other->used && !is_other(worker, other->pid, fd))
+		worker->doubts = true;
+	other->used = false;
+}
+
+/* Notes that not all of the process is looked at. */
+static bool pass_over(struct berth_procsock_scan_worker *worker)
+{
+	if (worker->passed_count && worker->passed[worker->passed_count - 1] == worker->pid)
+		return true;
+	if (worker->passed_count == worker->passed_size) {
+		size_t size = worker->passed_size ? 2 * worker->passed_size : 64;
+		pid_t *passed = reallocarray(worker->passed, size, sizeof(*passed));
+
+		if (!passed)
+			return false;
+		worker->passed = passed;
+		worker->passed_size = size;
+	}
+	worker->passed[worker->passed_count++] = worker->pid;
+	return true;
+}
+
+/* Has the process under the number @fd what another one has, which is not sought? */
+static bool has_other(struct berth_procsock_scan_worker *worker, int fd)
+{
+	struct berth_procsock_scan_other *other = &worker->others[fd];
+
+	if (!other->pid || other->misses >= MISSES_MAX)
+		return false;
+	if (syscall(SYS_kcmp, other->pid, worker->pid, KCMP_FILE, fd, fd) != 0 ||
+	    !pass_over(worker)) {
+		other->misses++;
+		return false;
+	}
+	other->used = true;
+	other->misses = 0;
+	return true;
+}
+
+/* As look_at(), of one of the lowest numbers. */
+static int look_at_number(struct berth_procsock_scan_worker *worker, int dir_fd, int fd)
+{
+	bool standard =
+		fd < BERTH_PROCSOCK_SCAN_STANDARD && !worker->settling && !seeks_few(worker->scan);
+	size_t before = worker->count;
+	char name[16];
+	int r;
+
+	if (standard && has_other(worker, fd))
+		return 0;
+	r = look_at(worker, dir_fd, format_number(fd, name));
+	if (standard && r == 0 && worker->count == before) {
+		end_other(worker, fd);
+		worker->others[fd].pid = worker->pid;
+	}
+	return r;
+}
+
 /*
  * The lowest numbers, until @expected of them were there, or until too many were not:
  * worker->seen_below is how far it went. How many there were, -errno.
@@ -170,11 +254,10 @@ static ssize_t look_at_lowest(struct berth_procsock_scan_worker *worker, int dir
 			      ssize_t expected)
 {
 	ssize_t seen = 0;
-	char name[16];
 	int fd = 0, r;
 
 	for (; seen < expected && fd < expected + GAPS_MAX; fd++) {
-		r = look_at(worker, dir_fd, format_number(fd, name));
+		r = look_at_number(worker, dir_fd, fd);
 		if (r == -ENOENT)
 			continue;
 		if (r < 0)
@@ -425,6 +508,28 @@ int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker, pid_t
 	if (worker->count > worker->first)
 		take_samples(worker);
 	return 0;
+}
+
+int berth_procsock_scan_settle(struct berth_procsock_scan_worker *worker)
+{
+	unsigned int hidden = worker->hidden;
+	int r = 0;
+
+	for (int fd = 0; fd < BERTH_PROCSOCK_SCAN_STANDARD; fd++)
+		end_other(worker, fd);
+	if (!worker->doubts)
+		return 0;
+	worker->settling = true;
+	for (size_t i = 0; i < worker->passed_count && r == 0; i++)
+		r = berth_procsock_scan_process(worker, worker->passed[i]);
+	worker->hidden = hidden; /* all of them were counted */
+	return r;
+}
+
+void berth_procsock_scan_worker_deinit(struct berth_procsock_scan_worker *worker)
+{
+	free(worker->found);
+	free(worker->passed);
 }
 
 bool berth_procsock_scan_glimpse(const struct berth_procsock_scan *scan, pid_t pid,

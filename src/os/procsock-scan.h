@@ -12,6 +12,8 @@
 enum {
 	/* Of so many sockets comparing is less work than looking. */
 	BERTH_PROCSOCK_SCAN_SAMPLES_MAX = 2,
+	/* Standard input, output and error. */
+	BERTH_PROCSOCK_SCAN_STANDARD = 3,
 };
 
 /*
@@ -35,6 +37,13 @@ struct berth_procsock_scan {
 	atomic_uint sampled;
 };
 
+/* A process whose descriptor of some number is none of the sought sockets. */
+struct berth_procsock_scan_other {
+	pid_t pid; /* 0: none known */
+	bool used; /* another one's was found to be the same, and was not looked at */
+	unsigned int misses; /* since the last one that was */
+};
+
 /* One thread of them. */
 struct berth_procsock_scan_worker {
 	struct berth_procsock_scan *scan;
@@ -43,6 +52,11 @@ struct berth_procsock_scan_worker {
 	unsigned int hidden;
 	pid_t pid; /* at hand */
 	int seen_below; /* of its descriptors: looked at already */
+	struct berth_procsock_scan_other others[BERTH_PROCSOCK_SCAN_STANDARD]; /* by number */
+	pid_t *passed; /* owned: who has something that was not looked at */
+	size_t passed_size, passed_count;
+	bool doubts; /* one of the others may not have been what it was taken for */
+	bool settling; /* all is looked at */
 };
 
 /* "socket:[4711]" */
@@ -53,6 +67,12 @@ bool berth_procsock_scan_parse_link(const char *link, size_t len, uint64_t *ret_
  */
 BERTH_MUST_USE int berth_procsock_scan_process(struct berth_procsock_scan_worker *worker,
 					       pid_t pid);
+/*
+ * After all processes: looks again at those of which something was passed over that can't be
+ * answered for any more. As the above.
+ */
+BERTH_MUST_USE int berth_procsock_scan_settle(struct berth_procsock_scan_worker *worker);
+void berth_procsock_scan_worker_deinit(struct berth_procsock_scan_worker *worker);
 /*
  * Any one of the first sockets that the process has, told by a look or two: it was made about when
  * the process was. False: that can't be told, or they are no sockets.

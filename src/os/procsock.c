@@ -235,7 +235,7 @@ static void find_sample(struct berth_procsock_scan *scan, size_t which)
 	}
 	for (size_t i = 0; i < guesses.count && !done; i++)
 		done = is_sampled_by(&looker, which, guesses.list[i].pid);
-	free(looker.found);
+	berth_procsock_scan_worker_deinit(&looker);
 }
 
 static int run(struct berth_procsock_scan *scan, struct berth_procsock_list *ret_sockets)
@@ -247,12 +247,14 @@ static int run(struct berth_procsock_scan *scan, struct berth_procsock_list *ret
 		search.workers[i].scan = scan;
 	berth_crew_run(scan->pid_count, PIDS_PER_THREAD, scan_one, &search);
 	r = atomic_load(&scan->error);
+	for (size_t i = 0; i < BERTH_CREW_MAX && r == 0; i++)
+		r = berth_procsock_scan_settle(&search.workers[i]);
 	if (r == 0 && !berth_procsock_scan_is_true(scan))
 		r = -EAGAIN;
 	if (r == 0)
 		r = merge(search.workers, BERTH_CREW_MAX, ret_sockets);
 	for (size_t i = 0; i < BERTH_CREW_MAX; i++)
-		free(search.workers[i].found);
+		berth_procsock_scan_worker_deinit(&search.workers[i]);
 	return r;
 }
 

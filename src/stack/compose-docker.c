@@ -527,7 +527,8 @@ void berth_compose_docker_write(struct berth_compose_docker *service)
 	add_keys(&words);
 	add_command(&words, image);
 	write_command(&words);
-	berth_draft_value(service->draft, 1, "stop_command", "docker rm -f {id}", NULL);
+	berth_draft_value(service->draft, 1, "stop_command",
+			  "docker stop -t 5 {id} || docker rm -f {id}", NULL);
 	write_ports(service, ports, port_count);
 	write_same(service);
 }

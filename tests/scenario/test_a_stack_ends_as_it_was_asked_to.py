@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from berthtest import BERTH, USAGE, Process, alive, answer, bindable, descendants, ids, kill, root_and_user, wait_gone, wait_until
+from berthtest import BERTH, USAGE, Process, alive, answer, bindable, descendants, ids, root_and_user, wait_gone, wait_until
 from stacks import POLITE, Stack, fifo, let_go, program, read_lines, shell
 
 

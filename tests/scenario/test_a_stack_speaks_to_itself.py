@@ -9,7 +9,7 @@ import pytest
 
 import realservers
 from berthtest import answer, body, ids, port_of, root_and_user, wait_until
-from stacks import Stack, by_name, program
+from stacks import Stack, program
 
 ASKS = 40
 

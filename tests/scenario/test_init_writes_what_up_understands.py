@@ -108,7 +108,7 @@ def test_a_compose_file_is_containers(world, name):
     assert list(services) == ["db", "cache"]
     db = services["db"]
     assert db["command"] == "docker run --rm --name {id} -p {port}:5432 -e POSTGRES_PASSWORD postgres:16"
-    assert db["stop_command"] == "docker rm -f {id}" and db["outside"] and db["port"] == 5433
+    assert db["stop_command"] == "docker stop -t 5 {id} || docker rm -f {id}" and db["outside"] and db["port"] == 5433
     assert "POSTGRES_PASSWORD" in db["environment"]
     assert db["ready"].startswith("exec ") and "pg_isready" in db["ready"]
     assert services["cache"]["depends_on"] == {"db": {"condition": "ready"}}

@@ -67,6 +67,25 @@ def test_services_have_their_name_and_state(world):
 
 
 @ids("N9")
+@root_and_user
+def test_each_number_has_a_line_of_its_own_also_where_nothing_else_differs(world):
+    """The lines of one process are made at once: what is different among them must not get lost."""
+    stranger = world.stranger("127.0.0.1:8000", "127.0.0.1:8001", "0.0.0.0:8002", "0.0.0.0:8003", "127.0.0.1:8004",
+                              "[::1]:8004", "127.0.0.1:8006", "127.0.0.1:8007")
+    other = world.stranger("127.0.0.1:8005", "127.0.0.1:8008")
+    service = world.run_d("--name", "web", "--port", "8009", "--", *world.victim().argv(8009))["service"]
+    lines = [line.split() for line in world.berth("ls", "-m").out.splitlines()[1:]]
+    shown = [(line[0], ",".join(sorted(line[1].split(","))), int(line[2]), line[4]) for line in lines]
+    assert shown[:9] == [
+        ("8000", "127.0.0.1", stranger.pid, "-"), ("8001", "127.0.0.1", stranger.pid, "-"),
+        ("8002", "0.0.0.0", stranger.pid, "-"), ("8003", "0.0.0.0", stranger.pid, "-"),
+        ("8004", "127.0.0.1,::1", stranger.pid, "-"), ("8005", "127.0.0.1", other.pid, "-"),
+        ("8006", "127.0.0.1", stranger.pid, "-"), ("8007", "127.0.0.1", stranger.pid, "-"),
+        ("8008", "127.0.0.1", other.pid, "-")]
+    assert [(line[0], line[2], line[3]) for line in shown[9:]] == [("8009", service["pid"], "shop/web")]
+
+
+@ids("N9")
 def test_workers_with_a_socket_each_have_a_line_each(world):
     """Their supervisor holds all of them, and is never who serves."""
     world.run_d("--name", "web", "--workers", "2", "--port", "5000", "--", *world.victim().argv(5000))

@@ -156,6 +156,29 @@ def test_its_own_signal_is_sent_to_it(world):
     assert not alive(pid) and "SIGUSR2" in down.err, down
 
 
+@ids("S7", "S8", "I4")
+@root_and_user
+def test_a_plain_name_never_means_another_copy(world):
+    """Of two copies in one folder the one without a name has lost a service: the other's is not ended in its place."""
+    command = ["python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
+    stack = Stack(world, web={"command": command, "port": 8000}, worker=shell("exec sleep 1000"))
+    plain, demo = stack.up(), stack.up("--as", "demo")
+    stack.berth("stop", "web")
+    for arguments in (["stop", "web"], ["restart", "web"], ["port", "web"], ["env", "web"], ["status", "web"]):
+        result = stack.berth(*arguments, check=None)
+        assert result.code in (0, 3) and str(port_of(demo["web"])) not in result.out, result
+    stack.berth("restart")
+    pids = {service["pid"] for service in world.services()}
+    assert {service["pid"] for service in demo.values()} < pids and plain["worker"]["pid"] not in pids and len(pids) == 3
+    assert stack.berth("port", "shop+demo/web").out.strip() == str(port_of(demo["web"]))
+    result = stack.berth("exec", "--", "sh", "-c", "echo $BERTH_PROJECT", check=None)
+    assert result.code == 0, result
+    stack.berth("stop")
+    assert {service["pid"] for service in world.services()} == {service["pid"] for service in demo.values()}
+    stack.berth("stop", "shop+demo/web")
+    assert [service["pid"] for service in world.services()] == [demo["worker"]["pid"]]
+
+
 # --- look, wait ---
 
 @ids("I4", "S7")

@@ -83,6 +83,17 @@ def test_the_backend_answers_the_page_of_its_frontend_and_no_other(world):
         assert status == 403 and headers["Access-Control-Allow-Origin"] is None, origin
 
 
+@ids("S5")
+def test_the_doctor_finds_no_fault_with_it(world):
+    """Families, CORS and its preflight for the real origin, who else answers there."""
+    world.stranger(*DEFAULTS.values())
+    main = shop(world).up()
+    for service in ("backend", "frontend"):
+        result = main.berth("doctor", service)
+        assert "missing" not in result.out and "degraded" not in result.out, result
+    assert f"localhost:{main.ports['frontend_port']}" in main.berth("doctor", "backend").out
+
+
 @ids("S1", "S2")
 @root_and_user
 def test_up_twice_starts_what_lacks(world):

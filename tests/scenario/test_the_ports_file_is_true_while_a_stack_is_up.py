@@ -38,7 +38,8 @@ def own(file):
 @root_and_user
 def test_it_has_the_keys_that_programs_read_and_no_others(world):
     viewer = world.victim()
-    stack = Stack(world, top={"project": "shop"}, backend=server(9000), cache=server(6379), viewer={"command": viewer.argv(8080, 8081), "ports": {"http": 8080, "ws": 8081}},
+    stack = Stack(world, top={"project": "shop"}, backend=server(9000), cache=server(6379),
+                  viewer={"command": viewer.argv(8080, 8081), "ports": {"http": 8080, "ws": 8081}},
                   worker=shell("exec sleep 1000"), web=server(7000, instances=2), bare=server(7100, scheme="none"),
                   **{"front-end": server(5173)})
     services = stack.up()

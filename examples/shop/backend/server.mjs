@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // shop/backend/server.mjs - the API: what there is, and orders, which the worker carries out
 import http from "node:http";
+import { json } from "node:stream/consumers";
 import { Redis } from "../redis.mjs";
 
 const { PORT = 9000, REDIS_URL, BERTH_CORS_ORIGINS = "", BERTH_ID = "without berth" } = process.env;
@@ -12,7 +13,7 @@ const routes = {
 	"GET /healthz": async (request, response) => send(response, 200, { redis: await redis.call("PING") }),
 	"GET /api/items": getItems,
 	"GET /api/events": getEvents,
-	"POST /api/orders/(\\w+)": postOrder,
+	"POST /api/orders": postOrder,
 	"GET /docs": (request, response) => send(response, 200, Object.keys(routes)),
 };
 
@@ -32,7 +33,8 @@ async function getEvents(request, response) {
 	response.writeHead(200, { "Content-Type": "text/event-stream" }).flushHeaders();
 }
 
-async function postOrder(request, response, item) {
+async function postOrder(request, response) {
+	const { item } = await json(request);
 	if (!Object.hasOwn(shelf, item)) return send(response, 404, { error: `there is no ${item}` });
 	await redis.call("LPUSH", "orders", item);
 	send(response, 202, { ordered: item });
@@ -42,23 +44,24 @@ function send(response, status, value) {
 	response.writeHead(status, { "Content-Type": "application/json" }).end(`${JSON.stringify(value)}\n`);
 }
 
-// A page may only ask what BERTH_CORS_ORIGINS names; what is no page sends no Origin.
+// A page may only ask if BERTH_CORS_ORIGINS names it; what is no page sends no Origin.
 function mayAsk({ headers: { origin } }, response) {
 	response.setHeader("Vary", "Origin");
 	if (origin === undefined) return true;
 	if (!origins.has(origin)) return false;
 	response.setHeader("Access-Control-Allow-Origin", origin);
+	response.setHeader("Access-Control-Allow-Headers", "Content-Type");
 	return true;
 }
 
 async function answer(request, response) {
-	if (!mayAsk(request, response)) return send(response, 403, { error: `${request.headers.origin} may not ask` });
-	const asked = `${request.method} ${new URL(request.url, "http://localhost").pathname}`;
-	for (const [pattern, route] of Object.entries(routes)) {
-		const match = asked.match(`^${pattern}$`);
-		if (match) return route(request, response, match[1]);
-	}
-	send(response, 404, { error: "no such page" });
+	const { pathname } = new URL(request.url, "http://localhost");
+	const route = routes[`${request.method} ${pathname}`];
+
+	if (!mayAsk(request, response)) send(response, 403, { error: `${request.headers.origin} may not ask` });
+	else if (request.method === "OPTIONS") response.writeHead(204).end();
+	else if (route) await route(request, response);
+	else send(response, 404, { error: `there is no ${pathname}` });
 }
 
 http

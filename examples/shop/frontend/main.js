@@ -13,8 +13,13 @@ function row({ name, left }) {
 	text.textContent = `${name}, ${left} left`;
 	button.textContent = "buy";
 	button.disabled = left <= 0;
-	button.onclick = () => fetch(`${api}/api/orders/${name}`, { method: "POST" });
+	button.onclick = () => buy(name);
 	return item;
+}
+
+function buy(item) {
+	const headers = { "Content-Type": "application/json" };
+	return fetch(`${api}/api/orders`, { method: "POST", headers, body: JSON.stringify({ item }) });
 }
 
 async function show() {
@@ -29,7 +34,12 @@ async function show() {
 	}
 }
 
-const events = new EventSource(`${api}/api/events`);
-events.onopen = show; // also when the backend is back
-events.onmessage = show;
+// What was sold since is asked for again, also after the backend, or its Redis, has been away.
+function listen() {
+	const events = new EventSource(`${api}/api/events`);
+	events.onopen = events.onmessage = show;
+	events.onerror = () => events.readyState === EventSource.CLOSED && setTimeout(listen, 1000);
+}
+
 show();
+listen();

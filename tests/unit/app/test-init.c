@@ -108,7 +108,7 @@ static void each_project_has_its_services(void **state)
 		  "  dev:\n    command: npm run dev\n    port: 3000 # Next.js\n"
 		  "\n"
 		  "  dev-2:\n    command: \"docker run --rm --name {id} -p {port}:6379 redis\"\n    "
-		  "stop_command: \"docker rm -f {id}\"\n    port: 6379\n    outside: true # bound by the container engine, not by "
+		  "stop_command: \"docker stop -t 5 {id} || docker rm -f {id}\"\n    port: 6379\n    outside: true # bound by the container engine, not by "
 		  "us\n",
 		  "dev: 'volumes' is left out: two copies would write to the same data; add -v to the command "
 		  "where they may\n",
@@ -135,7 +135,7 @@ static void each_project_has_its_services(void **state)
 		{ { { "infra.yml", "services: {db: {image: redis}}" } },
 		  "infra.yml",
 		  "  db:\n    command: \"docker run --rm --name {id} -p {port}:6379 redis\"\n    "
-		  "stop_command: \"docker rm -f {id}\"\n    port: 6379\n    outside: true # bound by the container engine, not by us\n",
+		  "stop_command: \"docker stop -t 5 {id} || docker rm -f {id}\"\n    port: 6379\n    outside: true # bound by the container engine, not by us\n",
 		  "",
 		  "infra.yml" },
 	};

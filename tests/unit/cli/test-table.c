@@ -29,6 +29,7 @@ static const struct berth_column columns[] = {
 	{ "url", "URL", BERTH_COLUMN_STRING, "ports.0.url", "h" },
 	{ "ok", "OK", BERTH_COLUMN_BOOLEAN, "ok", "h", .extra = true },
 	{ "tags", "TAGS", BERTH_COLUMN_LIST, "tags", "h", .extra = true, .flexible = true },
+	{ "port", "PORT", BERTH_COLUMN_INTEGER, "port", "h", .extra = true, .numbered = true },
 	{ "command", "COMMAND", BERTH_COLUMN_LIST, "command", "h", .format = berth_column_argv,
 	  .extra = true },
 	{ 0 },
@@ -171,19 +172,48 @@ static void without_rows_there_is_no_text(void **state)
 	assert_table("[]", NULL, &piped, "");
 }
 
+static void rows_that_differ_in_their_number_only_may_be_one_object(void **state)
+{
+	static const uint16_t numbers[] = { 80, 8080, 80, 65535 };
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+	BERTH_AUTO_JSON json_t *rows = make_rows("[{\"pid\":7,\"port\":1},{\"pid\":8,\"port\":1}]");
+	const struct berth_out piped = { 0 };
+	struct berth_table table;
+
+	json_array_insert(rows, 0, json_array_get(rows, 0));
+	json_array_insert(rows, 0, json_array_get(rows, 0));
+	assert_int_equal(berth_table_select(columns, "port,pid", &table, NULL), 0);
+	table.numbers = numbers;
+	assert_int_equal(berth_table_text(&table, rows, 0, &piped, &text), 0);
+	assert_string_equal(berth_str_text(&text), " PORT  PID\n"
+						   "   80    7\n"
+						   " 8080    7\n"
+						   "   80    7\n"
+						   "65535    8\n");
+	/* Without them, it is in the row. */
+	table.numbers = NULL;
+	text.len = 0;
+	assert_int_equal(berth_table_text(&table, rows, 0, &piped, &text), 0);
+	assert_string_equal(berth_str_text(&text), "PORT  PID\n"
+						   "   1    7\n"
+						   "   1    7\n"
+						   "   1    7\n"
+						   "   1    8\n");
+}
+
 static void unknown_columns_are_refused(void **state)
 {
 	static const struct {
 		const char *names, *msg, *hint;
 	} cases[] = {
 		{ "stat", "there is no column 'stat'",
-		  "did you mean 'state'? there are: name, state, pid, since, url, ok, tags, command" },
+		  "did you mean 'state'? there are: name, state, pid, since, url, ok, tags, port, command" },
 		{ "name,zzz,pid", "there is no column 'zzz'",
-		  "there are: name, state, pid, since, url, ok, tags, command" },
+		  "there are: name, state, pid, since, url, ok, tags, port, command" },
 		{ "name,", "there is no column ''",
-		  "there are: name, state, pid, since, url, ok, tags, command" },
+		  "there are: name, state, pid, since, url, ok, tags, port, command" },
 		{ "\033", "there is no column '\\e'",
-		  "there are: name, state, pid, since, url, ok, tags, command" },
+		  "there are: name, state, pid, since, url, ok, tags, port, command" },
 	};
 
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
@@ -274,6 +304,7 @@ int main(void)
 		cmocka_unit_test(what_a_terminal_would_obey_is_escaped),
 		cmocka_unit_test(a_value_of_another_type_is_absent),
 		cmocka_unit_test(without_rows_there_is_no_text),
+		cmocka_unit_test(rows_that_differ_in_their_number_only_may_be_one_object),
 		cmocka_unit_test(unknown_columns_are_refused),
 		cmocka_unit_test(too_many_columns_are_refused),
 		cmocka_unit_test(json_has_whole_rows_or_the_chosen_members),

@@ -53,7 +53,7 @@ static void init(struct search *search)
 static void deinit(struct search *search)
 {
 	pthread_mutex_destroy(&search->scan.lock);
-	free(search->worker.found);
+	berth_procsock_scan_worker_deinit(&search->worker);
 	close(search->scan.proc_fd);
 	close(search->fd);
 }
@@ -91,6 +91,7 @@ enum shape {
 	HAS_ANOTHER,
 	HAS_NOTHING,
 	HAS_IT_AND_NO_LEADER,
+	HAS_IT_AS_INPUT,
 };
 
 /* Returns when the process is what it should be. */
@@ -113,6 +114,8 @@ static pid_t start_child(int fd, enum shape shape)
 			_exit(1);
 		if (shape == HAS_IT_FAR_OFF)
 			close(fd);
+		if (shape == HAS_IT_AS_INPUT && (dup2(fd, STDIN_FILENO) < 0 || close(fd) < 0))
+			_exit(1);
 		if (shape == HAS_NOTHING)
 			close_range(0, ~0u, 0);
 		if (shape == HAS_IT_AND_NO_LEADER) {
@@ -289,6 +292,102 @@ static void a_sample_that_is_gone_is_noticed(void **state)
 	deinit(&search);
 }
 
+/* Of many sockets, so that a process is not done with once it has shown one. */
+static void seek_many(struct search *search, uint64_t inodes[], size_t count)
+{
+	inodes[0] = search->inode;
+	for (size_t i = 1; i < count; i++)
+		inodes[i] = UINT64_MAX - count + i;
+	search->scan.compares = false;
+	search->scan.inodes = inodes;
+	search->scan.inode_count = count;
+}
+
+static void what_processes_share_as_standard_input_is_looked_at_once(void **state)
+{
+	struct search search;
+	uint64_t inodes[20];
+	pid_t first, second;
+
+	(void)state;
+	init(&search);
+	if (!search.scan.sized) {
+		deinit(&search);
+		skip();
+	}
+	seek_many(&search, inodes, BERTH_ARRAY_SIZE(inodes));
+	first = start_child(search.fd, HAS_IT);
+	second = start_child(search.fd, HAS_IT);
+	assert_int_equal(find(&search, first), search.fd);
+	assert_int_equal(search.worker.others[0].pid, first);
+	assert_int_equal(find(&search, second), search.fd);
+	assert_int_equal(search.worker.others[0].pid, first);
+	assert_true(search.worker.others[0].used);
+	assert_int_equal(search.worker.passed_count, 1);
+	assert_int_equal(berth_procsock_scan_settle(&search.worker), 0);
+	assert_false(search.worker.doubts);
+	end_child(first);
+	end_child(second);
+	deinit(&search);
+}
+
+/* It was taken for no socket: @other now has it, or has gone. */
+static void check_that_doubts_are_settled(bool gone)
+{
+	struct search search;
+	uint64_t inodes[20];
+	pid_t other, pid;
+
+	init(&search);
+	if (!search.scan.sized) {
+		deinit(&search);
+		skip();
+	}
+	seek_many(&search, inodes, BERTH_ARRAY_SIZE(inodes));
+	other = start_child(search.fd, HAS_IT_AS_INPUT);
+	pid = start_child(search.fd, HAS_IT_AS_INPUT);
+	search.worker.others[0].pid = other;
+	assert_int_equal(find(&search, pid), -1);
+	if (gone)
+		end_child(other);
+	assert_int_equal(berth_procsock_scan_settle(&search.worker), 0);
+	assert_true(search.worker.doubts);
+	assert_true(search.worker.count > 0);
+	assert_int_equal(search.worker.found[0].pid, pid);
+	assert_int_equal(search.worker.found[0].inode, search.inode);
+	assert_int_equal(search.worker.found[0].fd, STDIN_FILENO);
+	assert_int_equal(search.worker.hidden, 0);
+	if (!gone)
+		end_child(other);
+	end_child(pid);
+	deinit(&search);
+}
+
+static void what_was_passed_over_is_looked_at_if_its_like_has_changed(void **state)
+{
+	(void)state;
+	check_that_doubts_are_settled(false);
+	check_that_doubts_are_settled(true);
+}
+
+static void processes_with_nothing_in_common_are_not_compared_for_long(void **state)
+{
+	struct search search;
+	uint64_t inodes[20];
+	pid_t pid;
+
+	(void)state;
+	init(&search);
+	seek_many(&search, inodes, BERTH_ARRAY_SIZE(inodes));
+	pid = start_child(search.fd, HAS_IT_AS_INPUT);
+	search.worker.others[0].pid = getpid();
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(find(&search, pid), STDIN_FILENO);
+	assert_in_range(search.worker.others[0].misses, 1, 20);
+	end_child(pid);
+	deinit(&search);
+}
+
 static void a_process_that_is_gone_has_nothing(void **state)
 {
 	struct search search;
@@ -311,6 +410,9 @@ int main(void)
 		cmocka_unit_test(a_glimpse_tells_one_of_the_first_sockets),
 		cmocka_unit_test(the_first_that_is_found_is_the_sample),
 		cmocka_unit_test(a_sample_that_is_gone_is_noticed),
+		cmocka_unit_test(what_processes_share_as_standard_input_is_looked_at_once),
+		cmocka_unit_test(what_was_passed_over_is_looked_at_if_its_like_has_changed),
+		cmocka_unit_test(processes_with_nothing_in_common_are_not_compared_for_long),
 		cmocka_unit_test(a_process_that_is_gone_has_nothing),
 	};
 

@@ -628,11 +628,35 @@ static void no_descriptors_left_is_no_refusal(void **state)
 	assert_int_equal(f->choice.leases[0].port, 0x5a5a); /* untouched */
 }
 
+/* The taken numbers of a range are asked for once, and not once for each service of a stack. */
+static void what_one_search_found_taken_the_next_does_not_ask_for(void **state)
+{
+	struct berth_portset *taken = calloc(1, sizeof(*taken));
+	struct fixture *f = *state;
+
+	assert_non_null(taken);
+	f->spec.taken = taken;
+	take(f, 5000, 5002);
+	wish(f, "5000");
+	assert_chosen(f, 5003, BERTH_PORT_TAKEN);
+	berth_choice_release(&f->choice);
+	for (uint16_t port = 5000; port <= 5002; port++)
+		assert_true(berth_portset_has(taken, port));
+	assert_false(berth_portset_has(taken, 5003));
+	/* Said to be taken, it is believed. */
+	berth_portset_add(taken, (struct berth_range){ 5003, 5003 });
+	assert_chosen(f, 5004, BERTH_PORT_TAKEN);
+	assert_int_equal(f->choice.refused_count, 4);
+	berth_choice_release(&f->choice);
+	free(taken);
+}
+
 #define CHOOSES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CHOOSES(what_one_search_found_taken_the_next_does_not_ask_for),
 		CHOOSES(a_free_wish_is_granted_and_held),
 		CHOOSES(a_taken_wish_moves_to_the_next_free_number),
 		CHOOSES(of_many_refused_the_first_are_told),

@@ -33,7 +33,7 @@ static void draft(const char *compose, struct berth_str *ret_services, struct be
 }
 
 #define RUN "\"docker run --rm --name {id} "
-#define END "    stop_command: \"docker rm -f {id}\"\n"
+#define END "    stop_command: \"docker stop -t 5 {id} || docker rm -f {id}\"\n"
 #define OUTSIDE "    outside: true # bound by the container engine, not by us\n"
 
 static void services_are_containers(void **state)
