@@ -169,28 +169,22 @@ static struct berth_port_holder *find_holder(struct berth_unit *unit, uint16_t p
 	return holder;
 }
 
-/*
- * "held by node 812 'shop@main/web'", "browsers refuse to connect to it": why it is not the number
- * that was asked for.
- */
-static void why_moved(const struct berth_port *port, char *buf, size_t size)
+void berth_unit_why_moved(const struct berth_port *port, char *buf, size_t size)
 {
 	bool taken = port->refused.port && port->refused.why == BERTH_CHOOSE_TAKEN;
 
 	if (port->refused.port && port->refused.why == BERTH_CHOOSE_RESERVED)
-		snprintf(buf, size, ", %s", berth_reserved_text(port->refused.reserved));
+		snprintf(buf, size, "%s", berth_reserved_text(port->refused.reserved));
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_DENIED)
-		snprintf(buf, size, ", which needs root");
+		snprintf(buf, size, "which needs root");
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
-		snprintf(buf, size, ", kept for another service");
+		snprintf(buf, size, "kept for another folder's service");
 	else if (taken && port->holder && *port->holder->text)
 		snprintf(buf, size, "%s%s",
-			 strncmp(port->holder->text, "held ", 5) == 0 ? ", " : ", held by ",
+			 strncmp(port->holder->text, "held ", 5) == 0 ? "" : "held by ",
 			 port->holder->text);
 	else if (port->reason == BERTH_PORT_GROUP)
-		snprintf(buf, size, ", moved with its group");
-	else if (port->reason == BERTH_PORT_PINNED)
-		snprintf(buf, size, ", and is pinned");
+		snprintf(buf, size, "moved with its group");
 	else
 		buf[0] = '\0';
 }
@@ -235,8 +229,9 @@ static void announce_port(struct berth_unit *unit, size_t index)
 	if (ports->steer[index].kind == BERTH_STEER_TOOL)
 		snprintf(url, sizeof(url), "port %u", ports->steer[index].given);
 	if (moved) {
-		why_moved(port, why, sizeof(why));
-		announce(unit, "%s is %s (it asked for %u%s)", name, url, asked, why);
+		berth_unit_why_moved(port, why, sizeof(why));
+		announce(unit, "%s is %s (it asked for %u%s%s)", name, url, asked, *why ? ", " : "",
+			 why);
 	} else {
 		announce(unit, "%s is %s", name, url);
 	}

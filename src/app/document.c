@@ -90,16 +90,19 @@ static json_t *port_document(struct berth_unit *unit, size_t index)
 	const struct berth_steer_port *steer = &unit->ports.steer[index];
 	const struct berth_port *port = unit->ports.port[index];
 	uint16_t asked = berth_ports_asked(&unit->ports, index);
-	char url[64];
+	char url[64], why[320] = "";
 
 	berth_ports_url(&unit->ports, index, url, sizeof(url));
-	return json_pack(
-		"{s:s,s:s,s:o,s:i,s:s,s:b,s:o,s:o,s:o,s:o}", "name", port->name, "protocol",
-		steer->udp ? "udp" : "tcp", "asked", asked ? json_integer(asked) : json_null(),
-		"port", steer->given, "reason", berth_port_reason_name(port->reason), "listening",
-		berth_ports_is_listening(&unit->ports, index, 0), "addresses", addresses_of(port),
-		"url", berth_json_text_or_null(url), "links", links_document(unit, index, url),
-		"holder", berth_unit_holder_document(port->holder));
+	if (asked && asked != steer->given)
+		berth_unit_why_moved(port, why, sizeof(why));
+	return json_pack("{s:s,s:s,s:o,s:i,s:s,s:o,s:b,s:o,s:o,s:o,s:o}", "name", port->name,
+			 "protocol", steer->udp ? "udp" : "tcp", "asked",
+			 asked ? json_integer(asked) : json_null(), "port", steer->given, "reason",
+			 berth_port_reason_name(port->reason), "why", berth_json_text_or_null(why),
+			 "listening", berth_ports_is_listening(&unit->ports, index, 0), "addresses",
+			 addresses_of(port), "url", berth_json_text_or_null(url), "links",
+			 links_document(unit, index, url), "holder",
+			 berth_unit_holder_document(port->holder));
 }
 
 static json_t *ports_document(struct berth_unit *unit)

@@ -177,30 +177,27 @@ static int find_project(const char *folder, char ret_folder[PATH_MAX],
 int berth_instance_find(const char *folder, const char *service,
 			struct berth_instance *ret_instance, struct berth_error *error)
 {
-	struct berth_identity *identity BERTH_AUTO_FREE = malloc(sizeof(*identity));
+	struct berth_identity identity BERTH_CLEANUP(berth_identity_deinit) = { 0 };
 	json_t *records BERTH_AUTO_JSON = NULL;
 	const json_t *record;
 	char path[PATH_MAX], shown[BERTH_NAME_MAX + 16];
 	struct berth_err err;
 
-	if (!identity)
-		return berth_libberth_refuse(error, BERTH_E_SYSTEM, "",
-					     "cannot look for services: out of memory");
 	if (service && !berth_name_is_valid(service))
 		return berth_libberth_refuse(
 			error, BERTH_E_USAGE, "lower-case letters, digits and '-', a letter first",
 			"'%s' is no name of a service",
 			berth_str_printable(service, (size_t)-1, shown, sizeof(shown)));
-	if (find_project(folder, path, identity, &err) < 0 || load_records(&records, &err) < 0)
+	if (find_project(folder, path, &identity, &err) < 0 || load_records(&records, &err) < 0)
 		return berth_libberth_fail(error, &err);
-	record = find_record(records, identity->root, path, service);
+	record = find_record(records, identity.root, path, service);
 	if (!record && !service)
 		return berth_libberth_refuse(error, BERTH_E_NOT_RUNNING, "",
-					     "nothing of '%.512s' is running", identity->root);
+					     "nothing of '%.512s' is running", identity.root);
 	if (!record)
 		return berth_libberth_refuse(error, BERTH_E_NOT_RUNNING, "berth ls shows what runs",
 					     "'%s' of '%.512s' is not running", service,
-					     identity->root);
+					     identity.root);
 	fill_instance(record, ret_instance);
 	return 0;
 }

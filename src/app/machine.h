@@ -36,6 +36,8 @@ struct berth_machine_list {
 /* -errno with @err. */
 BERTH_MUST_USE int berth_machine_load(const struct berth_machine_query *query,
 				      struct berth_machine_list *ret_list, struct berth_err *err);
+
+/* machine-list.c */
 void berth_machine_list_deinit(struct berth_machine_list *list);
 /* The listeners with "port" in each. New reference; NULL: out of memory. */
 json_t *berth_machine_list_documents(const struct berth_machine_list *list);

@@ -365,6 +365,7 @@ void berth_stack_free(struct berth_stack *stack)
 	}
 	free(stack->services);
 	free(stack->order);
+	berth_identity_deinit(&stack->identity);
 	free(stack->profile);
 	free(stack->formation);
 	free(stack->text);

@@ -513,6 +513,11 @@ bool berth_unit_own_holder(uint16_t port, char *buf, size_t size, void *arg);
  * written that tells it.
  */
 void berth_unit_look_up(struct berth_unit *unit);
+/*
+ * "held by node 812 'shop@main/web'", "browsers refuse to connect to it": why @port is not the number
+ * that was asked for; "" where that is not known.
+ */
+void berth_unit_why_moved(const struct berth_port *port, char *buf, size_t size);
 /* A line for each port that now listens. */
 void berth_unit_announce(struct berth_unit *unit);
 void berth_unit_announce_silence(struct berth_worker *worker);

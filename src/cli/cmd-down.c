@@ -179,6 +179,7 @@ static int run_down(struct berth_cli *cli, void *arguments, struct berth_err *er
 	if (r < 0)
 		return r;
 	identity = &services.here;
+	berth_identity_deinit(identity);
 	r = berth_stack_identify(&spec, identity, err);
 	if (r == 0) {
 		berth_stack_socket_name(identity, socket_name, sizeof(socket_name));

@@ -150,7 +150,7 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 	const struct history_args *args = arguments;
 	BERTH_AUTO_JSON json_t *all = NULL;
 	BERTH_AUTO_JSON json_t *ends = json_array();
-	struct berth_identity here;
+	BERTH_CLEANUP(berth_identity_deinit) struct berth_identity here = { 0 };
 	struct berth_table table;
 	char cwd[PATH_MAX];
 	json_t *end;

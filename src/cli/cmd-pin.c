@@ -64,7 +64,7 @@ static void say(struct berth_cli *cli, const struct berth_pins_operand *operand,
 static int run_pin(struct berth_cli *cli, void *arguments, struct berth_err *err)
 {
 	const struct pin_args *args = arguments;
-	struct berth_pins_operand operand;
+	BERTH_CLEANUP(berth_pins_operand_deinit) struct berth_pins_operand operand = { 0 };
 	char shown[64];
 	uint16_t port;
 	int r;

@@ -35,7 +35,6 @@ static void line(struct berth_cli *cli, const char *name, const char *fmt, ...)
 static void print_port(struct berth_cli *cli, const json_t *port, bool outside)
 {
 	const char *url = berth_json_string(port, "url", NULL);
-	const json_t *holder = json_object_get(port, "holder");
 	int64_t asked = berth_json_int(port, "asked", 0), number = berth_json_int(port, "port", 0);
 	struct berth_str text = { 0 };
 	const json_t *address;
@@ -47,15 +46,10 @@ static void print_port(struct berth_cli *cli, const json_t *port, bool outside)
 		berth_str_addf(&text, "%s %lld", berth_json_string(port, "protocol", "tcp"),
 			       (long long)number);
 	if (asked && asked != number) {
-		const char *service = berth_json_string(holder, "service", "");
+		const char *why = berth_json_string(port, "why", NULL);
 
-		berth_str_addf(&text, "  (asked for %lld", (long long)asked);
-		if (json_is_object(holder))
-			berth_str_addf(&text, ", held by %s %lld%s%s%s",
-				       berth_json_string(holder, "process", "process"),
-				       (long long)berth_json_int(holder, "pid", 0),
-				       *service ? " '" : "", service, *service ? "'" : "");
-		berth_str_add(&text, ")");
+		berth_str_addf(&text, "  (asked for %lld%s%s)", (long long)asked, why ? ", " : "",
+			       why ? why : "");
 	}
 	json_array_foreach (json_object_get(port, "addresses"), i, address)
 		berth_str_addf(&text, "%s%s", i ? ", " : "  on ", json_string_value(address));

@@ -38,7 +38,7 @@ static int check_settled(struct berth_cli *cli, const struct berth_pins_operand 
 static int run_unpin(struct berth_cli *cli, void *arguments, struct berth_err *err)
 {
 	const struct unpin_args *args = arguments;
-	struct berth_pins_operand operand;
+	BERTH_CLEANUP(berth_pins_operand_deinit) struct berth_pins_operand operand = { 0 };
 	size_t count = 0;
 	int r = berth_pins_read_operand(cli->operands.items[0], args->as, &operand, err);
 

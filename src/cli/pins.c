@@ -33,11 +33,12 @@ static int parse(const char *operand, struct berth_pins_operand *parsed, struct 
 static int identify(struct berth_pins_operand *operand, const char *folder, const char *as,
 		    struct berth_err *err)
 {
-	const struct berth_identity named = operand->identity;
+	struct berth_identity named = operand->identity;
 	int r = berth_identity_load(folder, &operand->identity, err);
 
 	if (r < 0)
 		return r;
+	berth_identity_deinit(&named);
 	strcpy(operand->identity.service, named.service);
 	operand->identity.instance = named.instance;
 	if (as)
@@ -110,6 +111,11 @@ static void find_running(struct berth_services *services, struct berth_pins_oper
 	end = berth_services_last_end(services, operand->identity.service);
 	operand->known = end && is_meant(end, operand) &&
 			 identify(operand, berth_json_string(end, "cwd", ""), NULL, err) == 0;
+}
+
+void berth_pins_operand_deinit(struct berth_pins_operand *operand)
+{
+	berth_identity_deinit(&operand->identity);
 }
 
 int berth_pins_read_operand(const char *operand, const char *as,

@@ -16,6 +16,8 @@ struct berth_pins_operand {
 	uint16_t running; /* the number it has now; 0: none */
 };
 
+void berth_pins_operand_deinit(struct berth_pins_operand *operand);
+
 /*
  * A service of the stack around the working folder (the copy @as of it; NULL: the plain one), else
  * one that runs or has run in this project, else one of the working folder itself. USAGE.

@@ -20,7 +20,7 @@ enum {
 	ANSWER_MS = 1000,
 };
 
-int berth_services_load(struct berth_services *services, struct berth_err *err)
+static int load(struct berth_services *services, struct berth_err *err)
 {
 	char cwd[PATH_MAX];
 	int r;
@@ -48,10 +48,20 @@ int berth_services_load(struct berth_services *services, struct berth_err *err)
 	return 0;
 }
 
+int berth_services_load(struct berth_services *services, struct berth_err *err)
+{
+	int r = load(services, err);
+
+	if (r < 0)
+		berth_services_deinit(services);
+	return r;
+}
+
 void berth_services_deinit(struct berth_services *services)
 {
 	json_decref(services->records);
 	services->records = NULL;
+	berth_identity_deinit(&services->here);
 	berth_registry_close(&services->registry);
 }
 

@@ -9,20 +9,13 @@
 /* " (it asked for 5173, held by node 812 'shop@main/web')" */
 static void add_moved(struct berth_str *text, const json_t *port)
 {
-	const json_t *holder = json_object_get(port, "holder");
-	const char *process = berth_json_string(holder, "process", NULL);
-	const char *service = berth_json_string(holder, "service", NULL);
+	const char *why = berth_json_string(port, "why", NULL);
 	int64_t asked = berth_json_int(port, "asked", 0);
 
 	if (!asked || asked == berth_json_int(port, "port", 0))
 		return;
-	berth_str_addf(text, " (it asked for %lld", (long long)asked);
-	if (process)
-		berth_str_addf(text, ", held by %s %lld", process,
-			       (long long)berth_json_int(holder, "pid", 0));
-	if (process && service)
-		berth_str_addf(text, " '%s'", service);
-	berth_str_add(text, ")");
+	berth_str_addf(text, " (it asked for %lld%s%s)", (long long)asked, why ? ", " : "",
+		       why ? why : "");
 }
 
 void berth_started_say(struct berth_out *out, const json_t *service, const json_t *port,

@@ -20,6 +20,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -171,16 +173,16 @@ static bool find_common(const char *git, char ret_common[PATH_MAX])
 	return true;
 }
 
-static void name_project(struct berth_identity *identity)
+static void name_project(const char *common, char ret_project[BERTH_NAME_MAX])
 {
-	const char *name = last_part(identity->common);
+	const char *name = last_part(common);
 	size_t len = strlen(name), suffix = strlen(".git");
 	char label[PATH_MAX];
 
 	memcpy(label, name, len + 1);
 	if (len > suffix && strcmp(label + len - suffix, ".git") == 0)
 		label[len - suffix] = '\0';
-	berth_name_from(label[0] ? label : "root", identity->project);
+	berth_name_from(label[0] ? label : "root", ret_project);
 }
 
 /* Fills root and, for a git root, *ret_git. */
@@ -211,7 +213,7 @@ static void find_root(const char *cwd, char ret_root[PATH_MAX], char ret_git[PAT
 int berth_identity_load(const char *cwd, struct berth_identity *ret_identity, struct berth_err *err)
 {
 	struct berth_identity identity = { .instance = 1 };
-	char folder[PATH_MAX], git[PATH_MAX];
+	char folder[PATH_MAX], root[PATH_MAX], common[PATH_MAX], git[PATH_MAX];
 	size_t len;
 
 	if (cwd[0] != '/')
@@ -220,26 +222,38 @@ int berth_identity_load(const char *cwd, struct berth_identity *ret_identity, st
 	if (!realpath(cwd, folder))
 		return berth_err_errno(err, -errno, "cannot use folder '%s'", cwd);
 
-	find_root(folder, identity.root, git);
-	len = strlen(identity.root);
-	if (folder[len])
-		strcpy(identity.folder, folder + len + (folder[len] == '/'));
-	strcpy(identity.common, identity.root);
+	find_root(folder, root, git);
+	strcpy(common, root);
 	if (git[0]) {
 		read_branch(git, identity.branch, sizeof(identity.branch));
-		identity.linked = find_common(git, identity.common);
+		identity.linked = find_common(git, common);
 	}
-	name_project(&identity);
+	name_project(common, identity.project);
+	len = strlen(root);
+	identity.root = strdup(root);
+	identity.folder = strdup(folder[len] ? folder + len + (folder[len] == '/') : "");
+	identity.common = strdup(common);
+	if (!identity.root || !identity.folder || !identity.common) {
+		berth_identity_deinit(&identity);
+		return berth_err_errno(err, -ENOMEM, "cannot use folder '%s'", cwd);
+	}
 	*ret_identity = identity;
 	return 0;
+}
+
+void berth_identity_deinit(struct berth_identity *identity)
+{
+	free((char *)(uintptr_t)BERTH_STEAL(identity->root));
+	free((char *)(uintptr_t)BERTH_STEAL(identity->folder));
+	free((char *)(uintptr_t)BERTH_STEAL(identity->common));
 }
 
 /* NUL after each part: no two sets of parts give the same bytes. */
 static size_t add_part(char *buf, size_t len, const char *part)
 {
-	size_t part_len = strlen(part) + 1;
+	size_t part_len = part ? strlen(part) + 1 : 1;
 
-	memcpy(buf + len, part, part_len);
+	memcpy(buf + len, part ? part : "", part_len);
 	return len + part_len;
 }
 

@@ -5,21 +5,25 @@
 #include "base/err.h"
 #include "service/name.h"
 
-#include <limits.h>
 #include <stdbool.h>
 
 enum {
 	BERTH_KEY_MAX = 40
 };
 
+/*
+ * Small, since every service has one: its paths belong to whoever has loaded it, and copies of the
+ * struct borrow them.
+ */
 struct berth_identity {
 	/*
 	 * Canonical: the nearest git root above (that of $HOME itself, where people keep dotfiles,
 	 * only if we are right there), else the nearest folder with a berth.yaml, else the working
 	 * folder.
 	 */
-	char root[PATH_MAX];
-	char folder[PATH_MAX]; /* working folder below the root, "" at the root itself */
+	const char *root;
+	const char *folder; /* working folder below the root, "" at the root itself */
+	const char *common; /* the main worktree, or bare repository; root unless linked */
 	char project[BERTH_NAME_MAX]; /* label: the folder name of `common`, made a name */
 	char branch[128]; /* of .git/HEAD; short hash when detached; "" without git */
 	bool linked; /* a linked worktree (git-worktree(1)) */
@@ -34,7 +38,6 @@ struct berth_identity {
 	 */
 	char key[BERTH_KEY_MAX];
 	char family[BERTH_KEY_MAX];
-	char common[PATH_MAX]; /* the main worktree, or bare repository; root unless linked */
 };
 
 /*
@@ -43,4 +46,5 @@ struct berth_identity {
  */
 BERTH_MUST_USE int berth_identity_load(const char *cwd, struct berth_identity *ret_identity,
 				       struct berth_err *err);
+void berth_identity_deinit(struct berth_identity *identity);
 void berth_identity_seal(struct berth_identity *identity);

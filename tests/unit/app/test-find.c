@@ -93,7 +93,7 @@ static void a_word_means_what_is_nearest(void **state)
 		struct berth_err err = { 0 };
 		char buf[64];
 
-		strcpy(here->root, rows[i].root);
+		here->root = rows[i].root;
 		if (berth_find(&registry, records, rows[i].word, here, &found, &err) != 0)
 			fail_msg("'%s' at %s: %s", rows[i].word, rows[i].root, err.msg);
 		if (strcmp(ids_of(found, buf), rows[i].ids) != 0)
@@ -127,7 +127,7 @@ static void a_word_that_means_nothing_says_what_it_may_have_meant(void **state)
 
 	(void)state;
 	assert_non_null(here);
-	strcpy(here->root, "/nowhere");
+	here->root = "/nowhere";
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
 		struct berth_err err = { 0 };
 		json_t *found = records;
@@ -193,10 +193,10 @@ static void a_project_is_all_that_runs_in_its_folder(void **state)
 	char buf[64];
 
 	(void)state;
-	strcpy(here->root, "/home/ann/shop");
+	here->root = "/home/ann/shop";
 	found = berth_find_project(records, here);
 	assert_string_equal(ids_of(found, buf), "2aaaaa 2bbbbb 2ccccc");
-	strcpy(here->root, "/home/ann");
+	here->root = "/home/ann";
 	none = berth_find_project(records, here);
 	assert_int_equal(json_array_size(none), 0);
 	free(here);

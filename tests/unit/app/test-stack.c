@@ -304,7 +304,7 @@ static void copies_have_names_and_files_of_their_own(void **state)
 		const struct berth_stack_spec how = { .copy = rows[i].copy,
 						      .profile = rows[i].profile };
 		BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = load_well(&how);
-		struct berth_identity identity;
+		struct berth_identity identity = { 0 };
 		struct berth_stack_spec spec = how;
 		struct berth_err err = { 0 };
 
@@ -320,6 +320,7 @@ static void copies_have_names_and_files_of_their_own(void **state)
 		spec.cwd = top;
 		assert_int_equal(berth_stack_identify(&spec, &identity, &err), 0);
 		assert_string_equal(identity.key, keys[i]);
+		berth_identity_deinit(&identity);
 	}
 	assert_string_equal(keys[1], keys[3]);
 }

@@ -3,6 +3,7 @@
 #include "service/identity.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -37,8 +38,14 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+/* What a test has loaded; given back at its end. */
+static struct berth_identity loaded[32];
+static size_t loaded_count;
+
 static int tear_down(void **state)
 {
+	while (loaded_count)
+		berth_identity_deinit(&loaded[--loaded_count]);
 	(void)state;
 	return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -92,6 +99,8 @@ static struct berth_identity load(const char *cwd)
 	assert_int_equal(err.code, BERTH_ERR_NONE);
 	assert_int_equal(identity.instance, 1);
 	assert_string_equal(identity.service, "");
+	assert_true(loaded_count < BERTH_ARRAY_SIZE(loaded));
+	loaded[loaded_count++] = identity;
 	return identity;
 }
 
@@ -409,13 +418,13 @@ static void each_part_of_an_identity_changes_its_key(void **state)
 	(void)state;
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(variants); i++)
 		variants[i] = base;
-	strcpy(variants[1].root, "/ab");
-	strcpy(variants[2].folder, "");
+	variants[1].root = "/ab";
+	variants[2].folder = "";
 	strcpy(variants[3].service, "bc");
 	variants[4].instance = 11;
 	/* The same letters, cut elsewhere. */
-	strcpy(variants[5].root, "/ab");
-	strcpy(variants[5].folder, "");
+	variants[5].root = "/ab";
+	variants[5].folder = "";
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(variants); i++) {
 		berth_identity_seal(&variants[i]);
 		assert_int_equal(strlen(variants[i].key), 32);
@@ -459,12 +468,13 @@ static void a_copy_is_another_one_of_the_same_family(void **state)
 
 static void the_longest_paths_are_sealed(void **state)
 {
-	static struct berth_identity identity;
+	static char root[PATH_MAX], common[PATH_MAX], folder[PATH_MAX];
+	struct berth_identity identity = { .root = root, .common = common, .folder = folder };
 
 	(void)state;
-	memset(identity.root, 'r', PATH_MAX - 1);
-	memset(identity.common, 'c', PATH_MAX - 1);
-	memset(identity.folder, 'f', PATH_MAX - 1);
+	memset(root, 'r', PATH_MAX - 1);
+	memset(common, 'c', PATH_MAX - 1);
+	memset(folder, 'f', PATH_MAX - 1);
 	memset(identity.service, 's', BERTH_NAME_MAX - 1);
 	identity.instance = UINT32_MAX;
 	berth_identity_seal(&identity);
