@@ -178,13 +178,15 @@ void berth_unit_why_moved(const struct berth_port *port, char *buf, size_t size)
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_DENIED)
 		snprintf(buf, size, "which needs root");
 	else if (port->refused.port && port->refused.why == BERTH_CHOOSE_FOREIGN)
-		snprintf(buf, size, "kept for another folder's service");
+		snprintf(buf, size, "kept for another service");
 	else if (taken && port->holder && *port->holder->text)
 		snprintf(buf, size, "%s%s",
 			 strncmp(port->holder->text, "held ", 5) == 0 ? "" : "held by ",
 			 port->holder->text);
 	else if (port->reason == BERTH_PORT_GROUP)
 		snprintf(buf, size, "moved with its group");
+	else if (port->reason == BERTH_PORT_PINNED)
+		snprintf(buf, size, "and is pinned");
 	else
 		buf[0] = '\0';
 }
