@@ -69,6 +69,25 @@ static bool is_same(const struct sort *a, const struct sort *b)
 	return a->changing == b->changing && a->state == b->state && a->kind == b->kind;
 }
 
+/*
+ * The last number from @from on that is like it. Where neither what has a number changes, nor a
+ * border is passed, two neighbours are alike; so most need no closer look.
+ */
+static uint32_t end_of_run(const struct berth_spans_spec *spec, uint32_t from)
+{
+	const uint8_t *kinds = spec->scan->kinds;
+	const struct berth_reserved *reserved = spec->reserved;
+	uint32_t to = from;
+
+	while (to < spec->range.hi && kinds[to + 1] == kinds[to] &&
+	       to + 1 != reserved->unprivileged_start && to + 1 != spec->ephemeral.lo &&
+	       to != spec->ephemeral.hi && reserved->kernel.bits[(to + 1) / 64] == 0 &&
+	       reserved->user.bits[(to + 1) / 64] == 0 && reserved->kernel.bits[to / 64] == 0 &&
+	       reserved->user.bits[to / 64] == 0)
+		to++;
+	return to;
+}
+
 static json_t *make_span(const struct berth_spans_spec *spec, uint32_t from, uint32_t to,
 			 const struct sort *sort)
 {
@@ -91,7 +110,8 @@ static bool is_changing(const struct berth_spans_spec *spec)
 	size_t spans = 0;
 	bool before = false;
 
-	for (uint32_t port = spec->range.lo; port <= spec->range.hi; port++) {
+	for (uint32_t port = spec->range.lo; port <= spec->range.hi;
+	     port = end_of_run(spec, port) + 1) {
 		bool now = berth_range_has(&spec->ephemeral, (uint16_t)port) &&
 			   is_outgoing(spec, (uint16_t)port);
 
@@ -109,13 +129,13 @@ json_t *berth_spans_make(const struct berth_spans_spec *spec, bool brief)
 
 	while (spans && from <= spec->range.hi) {
 		struct sort sort = sort_of(spec, (uint16_t)from, changing), next;
-		uint32_t to = from;
+		uint32_t to = end_of_run(spec, from);
 
 		while (to < spec->range.hi) {
 			next = sort_of(spec, (uint16_t)(to + 1), changing);
 			if (!is_same(&sort, &next))
 				break;
-			to++;
+			to = end_of_run(spec, to + 1);
 		}
 		if (json_array_append_new(spans, make_span(spec, from, to, &sort)) < 0)
 			json_decref(BERTH_STEAL(spans));
@@ -129,8 +149,10 @@ json_t *berth_spans_count(const struct berth_spans_spec *spec)
 	int counts[BERTH_SPAN_STATE_COUNT_] = { 0 };
 	json_t *document = json_object();
 
-	for (uint32_t port = spec->range.lo; port <= spec->range.hi; port++)
-		counts[berth_spans_state_of(spec, (uint16_t)port)]++;
+	for (uint32_t from = spec->range.lo, to; from <= spec->range.hi; from = to + 1) {
+		to = end_of_run(spec, from);
+		counts[berth_spans_state_of(spec, (uint16_t)from)] += (int)(to - from + 1);
+	}
 	for (size_t i = 0; i < BERTH_SPAN_STATE_COUNT_; i++)
 		json_object_set_new(document, state_names[i], json_integer(counts[i]));
 	return document;

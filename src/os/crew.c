@@ -55,13 +55,29 @@ static size_t count_helpers(size_t count, size_t each)
 	return (useful < BERTH_CREW_MAX ? useful : BERTH_CREW_MAX) - 1;
 }
 
+/*
+ * To begin on another processor than the caller's. What we do lasts some milliseconds, and left to
+ * itself the scheduler may take as long to spread two threads that were born on one.
+ */
+static void keep_apart(pthread_attr_t *attr)
+{
+	int here = sched_getcpu();
+	cpu_set_t set;
+
+	if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof(set), &set) < 0)
+		return;
+	CPU_CLR((size_t)here, &set);
+	if (CPU_COUNT(&set))
+		(void)!pthread_attr_setaffinity_np(attr, sizeof(set), &set);
+}
+
 /* Signals stay the caller's. */
-static int start(const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg,
-		 pthread_t *ret_thread)
+static int start(pthread_attr_t *attr, void *(*fn)(void *arg), void *arg, pthread_t *ret_thread)
 {
 	sigset_t all, before;
 	int r;
 
+	keep_apart(attr);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(ret_thread, attr, fn, arg);
@@ -71,7 +87,14 @@ static int start(const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg,
 
 int berth_crew_start(void *(*fn)(void *arg), void *arg, pthread_t *ret_thread)
 {
-	return start(NULL, fn, arg, ret_thread);
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	r = start(&attr, fn, arg, ret_thread);
+	pthread_attr_destroy(&attr);
+	return r;
 }
 
 /* How many of @workers run: fewer if the system gives no more. */
