@@ -55,6 +55,7 @@ static void forget(struct filled *f)
 	free((void *)(uintptr_t)f->job.pid_file);
 	free((void *)(uintptr_t)f->job.lock_file);
 	free((void *)(uintptr_t)f->job.ports_file);
+	berth_identity_deinit(&f->job.identity);
 	berth_opt_deinit(&berth_cmd_run, &f->args, &f->cli.operands);
 }
 
