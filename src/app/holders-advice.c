@@ -34,13 +34,14 @@ static bool is_here(const json_t *holder)
 	return strcmp(berth_json_string(holder, "netns", "same"), "same") == 0;
 }
 
-static bool has_kind(const json_t *holders, const char *kind)
+/* Of what another network namespace has nothing follows for bind() in ours. */
+static bool has_kind_here(const json_t *holders, const char *kind)
 {
 	const json_t *holder;
 	size_t i;
 
 	json_array_foreach (holders, i, holder)
-		if (strcmp(kind_of(holder), kind) == 0)
+		if (is_here(holder) && strcmp(kind_of(holder), kind) == 0)
 			return true;
 	return false;
 }
@@ -236,10 +237,10 @@ static void add_hints(const struct berth_holders_sources *sources,
 		hint_split(holders, hint);
 	hint_group(holders, hint);
 	hint_connection(sources, port, holders, hint);
-	if (!bindable && has_kind(holders, "bound") && !has_kind(holders, "listener") &&
-	    !has_kind(holders, "connection"))
+	if (!bindable && has_kind_here(holders, "bound") && !has_kind_here(holders, "listener") &&
+	    !has_kind_here(holders, "connection"))
 		add_hint(hint, "bound and not listening: bind() fails although nobody answers");
-	if (bindable && has_kind(holders, "time_wait"))
+	if (bindable && has_kind_here(holders, "time_wait"))
 		add_hint(hint, "a server that sets SO_REUSEADDR can bind it; without that, only "
 			       "when TIME_WAIT is over, within a minute");
 	hint_led(holders, hint);

@@ -484,7 +484,7 @@ class Victim:
 
     def running(self):
         """It has been started, so its port is leased; it may not have bound yet."""
-        wait_until(lambda: os.path.exists(self.pids_file), lambda: f"victim {self.name} running; {descendants()}")
+        wait_until(lambda: os.path.exists(self.pids_file) and self.pids(), lambda: f"victim {self.name} running; {descendants()}")
 
     @property
     def port(self):

@@ -133,19 +133,23 @@ def fifo(world, name):
     return path
 
 
-def let_go(path):
-    """Whoever reads from the FIFO goes on, once it does."""
-    def write():
+def open_gate(path):
+    """The FIFO to write into, once somebody reads from it."""
+    def opened():
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             if error.errno == errno.ENXIO:
-                return False
+                return None
             raise
-        os.write(fd, b"\n")
-        os.close(fd)
-        return True
-    wait_until(write, f"somebody reads from {path}")
+    return wait_until(opened, f"somebody reads from {path}")
+
+
+def let_go(path):
+    """Whoever reads from the FIFO goes on, once it does."""
+    fd = open_gate(path)
+    os.write(fd, b"\n")
+    os.close(fd)
 
 
 def read_lines(path):

@@ -2,6 +2,7 @@
 # scenario/test_a_stack_ends_as_it_was_asked_to.py - S1, S7, N5: in reverse order, once graceful, twice hard; nothing stays
 """`berth up` in the foreground and in the background, and each way that it can come to its end."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 from berthtest import BERTH, USAGE, Process, alive, answer, bindable, descendants, ids, root_and_user, wait_gone, wait_until
-from stacks import POLITE, Stack, fifo, let_go, program, read_lines, shell
+from stacks import POLITE, Stack, fifo, let_go, open_gate, program, read_lines, shell
 
 
 class Chain:
@@ -148,8 +149,11 @@ def test_who_closes_its_output_ends_it(world):
     up = chain.stack.start("up", stdout=write)
     os.close(write)
     chain.await_all()
+    talker = open_gate(gate)
     os.close(read)
-    let_go(gate)
+    with contextlib.suppress(BrokenPipeError):  # a word of berth's own has ended it by now
+        os.write(talker, b"\n")
+    os.close(talker)
     up.wait()
     chain.assert_reverse()
     world.nothing_left()

@@ -159,6 +159,18 @@ def test_another_network_namespace_is_looked_into_as_root(world):
 
 
 @ids("N9")
+def test_a_listener_of_another_network_namespace_is_no_reason_here(world):
+    need("unshare")
+    elsewhere = world.victim()
+    world.spawn(["unshare", "-n", *elsewhere.argv(5001)])
+    elsewhere.ready()
+    world.stranger("--no-reuseaddr", "bind:5001")
+    document = look_at(world, 5001)
+    assert document["elsewhere"] and not document["bindable"]
+    assert "bound and not listening" in (document["hint"] or ""), document
+
+
+@ids("N9")
 @root_and_user
 def test_bound_and_not_listening(world):
     process = world.stranger("bind:5001")
