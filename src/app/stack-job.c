@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "os/statefile.h"
+#include "service/defaults.h"
 #include "stack/command.h"
 
 enum {
@@ -208,6 +209,8 @@ int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_e
 	if (!service->argv)
 		return no_memory(manifest, err);
 	*service->job = job_of(stack, manifest, service, index);
+	if (service->job->policy.grace_ns == BERTH_MANIFEST_UNSAID)
+		service->job->policy.grace_ns = BERTH_DEFAULT_GRACE_MS * INT64_C(1000000);
 	service->job->identity = stack->identity;
 	berth_str_copy(service->job->identity.service, sizeof(service->job->identity.service),
 		       manifest->name);

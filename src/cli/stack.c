@@ -31,12 +31,13 @@ int berth_stack_spec_of(const struct berth_cli *cli, const struct berth_stack_ar
 }
 
 /* What the user has settled for all projects goes where a manifest says nothing. */
-static void prefer(const struct berth_settings *settings, struct berth_job *job)
+static void prefer(const struct berth_settings *settings,
+		   const struct berth_manifest_service *service, struct berth_job *job)
 {
 	static const int64_t ms_ns = 1000 * 1000;
 
 	job->settings = settings;
-	if (settings->has_grace && job->policy.grace_ns == BERTH_DEFAULT_GRACE_MS * ms_ns)
+	if (settings->has_grace && service->policy.grace_ns == BERTH_MANIFEST_UNSAID)
 		job->policy.grace_ns = settings->grace_ms * ms_ns;
 }
 
@@ -48,7 +49,7 @@ int berth_stack_open(struct berth_cli *cli, const struct berth_stack_spec *spec,
 	int r = berth_stack_load(spec, &faults, &stack, err);
 
 	for (size_t i = 0; r == 0 && i < stack->manifest.service_count; i++)
-		prefer(&cli->settings, stack->services[i].job);
+		prefer(&cli->settings, &stack->manifest.services[i], stack->services[i].job);
 	if (r == 0)
 		*ret_stack = BERTH_STEAL(stack);
 	if (r < 0 && faults.count && stack) {

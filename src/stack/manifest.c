@@ -39,7 +39,7 @@ void berth_manifest_service_init(struct berth_manifest_service *service, const c
 			    .stable_ns = BERTH_DEFAULT_STABLE_MS * ms_ns,
 			    .limit = BERTH_DEFAULT_LIMIT,
 			    .limit_ns = BERTH_DEFAULT_LIMIT_MS * ms_ns,
-			    .grace_ns = BERTH_DEFAULT_GRACE_MS * ms_ns,
+			    .grace_ns = BERTH_MANIFEST_UNSAID,
 			    .notice_ns = BERTH_DEFAULT_NOTICE_MS * ms_ns,
 			    .daemon_ns = BERTH_DEFAULT_DAEMON_MS * ms_ns },
 		.stop_signal = SIGTERM,

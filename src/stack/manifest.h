@@ -17,6 +17,8 @@
 enum {
 	BERTH_MANIFEST_SERVICES_MAX = 256,
 	BERTH_MANIFEST_PROFILES_MAX = 32,
+	/* A time that the manifest does not give, so that others may: config.yaml, or the default. */
+	BERTH_MANIFEST_UNSAID = -1,
 };
 
 /* Exactly one of the two, or neither: no command. Braces are not filled in yet. */
@@ -94,7 +96,7 @@ struct berth_manifest_service {
 	enum berth_steer_scope steer;
 	struct berth_check ready, live; /* arguments are owned by `texts` */
 	struct berth_check_timing probe;
-	struct berth_service_policy policy;
+	struct berth_service_policy policy; /* grace_ns may be BERTH_MANIFEST_UNSAID */
 	int stop_signal;
 	int64_t hold_ms;
 	struct berth_logfile_limits log;

@@ -3,11 +3,13 @@
 """Range, skip list, grace, colours, tools and pins; a broken file starts nothing, and says where it is broken."""
 
 import os
+import subprocess
 import time
 
 import pytest
 
 from berthtest import ids, root_and_user
+from stacks import Stack
 
 PORT = ["sh", "-c", "echo $PORT"]
 
@@ -40,9 +42,27 @@ def test_the_grace_is_that_of_the_settings_unless_an_option_says_so(world):
     assert time.monotonic() - before < 8  # the default is 10 s
     world.run_d("--name", "web", "--grace", "10s", "--", *world.victim().argv("--ignore-term", 5000))
     stop = world.start("stop", "web")
-    stop.pump(1)
-    assert stop.popen.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        stop.popen.wait(1)
     world.berth("stop", "web", "--kill")
+    assert stop.wait() == 0
+
+
+@ids("F5")
+def test_the_grace_of_a_manifest_goes_before_that_of_the_settings(world):
+    """Even where it is the number that berth would take anyway."""
+    settle(world, "grace: 200ms\n")
+    silent, patient = world.victim("silent"), world.victim("patient")
+    stack = Stack(world, silent={"command": silent.argv("--ignore-term", 5000), "port": 5000},
+                  patient={"command": patient.argv("--ignore-term", 6000), "port": 6000, "stop_grace_period": "10s"})
+    stack.up()
+    before = time.monotonic()
+    stack.berth("stop", "silent")
+    assert time.monotonic() - before < 8
+    stop = stack.start("stop", "patient")
+    with pytest.raises(subprocess.TimeoutExpired):
+        stop.popen.wait(1)
+    stack.berth("stop", "patient", "--kill")
     assert stop.wait() == 0
 
 
