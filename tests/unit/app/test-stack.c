@@ -15,6 +15,7 @@
 
 #include "../own-folder.h"
 #include "base/str.h"
+#include "service/defaults.h"
 
 enum {
 	WORDS_MAX = 4,
@@ -486,6 +487,7 @@ static void a_job_has_what_the_manifest_says(void **state)
 	assert_string_equal(job->argv[0], "/bin/sh");
 	assert_string_equal(job->argv[2], "echo $HOME");
 	assert_string_equal(job->cwd, stack->folder);
+	assert_int_equal(job->policy.grace_ns, BERTH_DEFAULT_GRACE_MS * INT64_C(1000000));
 	assert_true(job->no_port && !job->tell_port);
 }
 

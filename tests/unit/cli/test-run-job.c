@@ -115,6 +115,8 @@ static void a_service_of_a_stack_has_the_same_ones(void **state)
 	berth_manifest_service_init(&service, "x");
 	fill(&f, WORDS("x"));
 	assert_int_equal(f.r, 0);
+	assert_int_equal(service.policy.grace_ns, BERTH_MANIFEST_UNSAID);
+	service.policy.grace_ns = f.job.policy.grace_ns; /* test-stack.c: what its job has then */
 	assert_memory_equal(&service.policy, &f.job.policy, sizeof(service.policy));
 	assert_memory_equal(&service.probe, &f.job.probe, sizeof(service.probe));
 	assert_memory_equal(&service.log, &f.job.log, sizeof(service.log));
