@@ -30,7 +30,6 @@
 
 enum {
 	LOOKS_MAX = 3,
-	ENGINE_MS = 500,
 	/* Single numbers that may each be a lease; more are looked up as all others are. */
 	LEASES_MAX = 16,
 	HIDDEN_MAX = 8, /* sentences about hidden processes: they are in the documents too */
@@ -293,7 +292,7 @@ static int ask_others(struct search *search)
 	for (size_t i = 0; !nobodys && !container && i < search->look.holder_count; i++)
 		container = works_for_container(search, &search->look.holders[i]);
 	if ((nobodys || container) && !search->has_engine) {
-		r = berth_engine_load(ENGINE_MS, &search->engine);
+		r = berth_engine_load(BERTH_HOLDERS_ENGINE_MS, &search->engine);
 		search->has_engine = r == 0;
 	}
 	if (r == 0 && nobodys && !search->has_nat) {
@@ -446,6 +445,8 @@ static json_t *unseen_of(const struct search *search, const json_t *ports)
 		if (json_array_size(unseen) < HIDDEN_MAX)
 			add_hidden(port, unseen);
 	}
+	if (search->has_engine && search->engine.late)
+		add_unseen(unseen, BERTH_HOLDERS_ENGINE_LATE);
 	/* Only where nobody has the port could it matter who else there is. */
 	if (!nobodys)
 		return unseen;

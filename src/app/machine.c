@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/holders.h"
 #include "app/holders-join.h"
 #include "app/holders-process.h"
 #include "look/engine.h"
@@ -24,7 +25,6 @@
 #include "os/procsock.h"
 
 enum {
-	ENGINE_MS = 500,
 	ADDRESS_MAX = BERTH_ADDR_STRLEN + IF_NAMESIZE + 1,
 };
 
@@ -55,6 +55,7 @@ struct machine {
 	uint32_t interface;
 	size_t group; /* where in it the rows of the port at hand begin */
 	size_t hidden; /* sockets whose process we could not see */
+	bool engine_late; /* one was asked, and has not answered */
 };
 
 static int compare_pids(const void *x, const void *y)
@@ -510,14 +511,16 @@ static void name_containers(struct machine *machine)
 		if (seen || !is_contained(machine, row))
 			continue;
 		udp = strcmp(berth_json_string(row, "protocol", "tcp"), "udp") == 0;
-		if (!asked && berth_engine_load(ENGINE_MS, &engine) < 0)
+		if (!asked && berth_engine_load(BERTH_HOLDERS_ENGINE_MS, &engine) < 0)
 			return;
 		asked = true;
 		berth_holders_join_container(&engine, machine->ports[i],
 					     udp ? IPPROTO_UDP : IPPROTO_TCP, row);
 	}
-	if (asked)
-		berth_engine_deinit(&engine);
+	if (!asked)
+		return;
+	machine->engine_late = engine.late;
+	berth_engine_deinit(&engine);
 }
 
 static json_t *unseen_of(const struct machine *machine)
@@ -531,6 +534,8 @@ static json_t *unseen_of(const struct machine *machine)
 				"who has %zu of these sockets: %u processes are closed to this "
 				"user; as root: sudo berth ls -m",
 				machine->hidden, machine->look.hidden_processes));
+	if (machine->engine_late)
+		json_array_append_new(unseen, json_string(BERTH_HOLDERS_ENGINE_LATE));
 	return unseen;
 }
 

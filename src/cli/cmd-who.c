@@ -187,12 +187,24 @@ static void print_hints(struct berth_cli *cli, const json_t *ports, const json_t
 			berth_str_printable(sentence.text, (size_t)-1, shown, sizeof(shown)));
 }
 
+/* Is there anything that root would see? */
+static bool is_hidden(const json_t *unseen)
+{
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach (unseen, i, text)
+		if (strcmp(json_string_value(text), BERTH_HOLDERS_ENGINE_LATE) != 0)
+			return true;
+	return false;
+}
+
 /* The same question as root. */
 static void print_root(struct berth_cli *cli, const json_t *unseen)
 {
 	char words[HINT_SHOWN];
 
-	if (json_array_size(unseen) && geteuid() != 0)
+	if (is_hidden(unseen) && geteuid() != 0)
 		berth_out_hint(&cli->out, "as root: sudo berth who %s",
 			       berth_str_quote_argv(cli->operands.items, words, sizeof(words)));
 }

@@ -108,14 +108,19 @@ static int connect_to(const struct source *source, uid_t *ret_uid)
 	return berth_fd_steal(&fd);
 }
 
-static int ask(const struct source *source, int64_t deadline_ns, struct berth_engine *engine)
+/* One that has been asked. */
+struct question {
+	const struct source *source;
+	int fd; /* owned */
+	uid_t uid;
+};
+
+static int ask(const struct source *source, struct question *ret_question)
 {
 	static const char request[] = "GET /containers/json HTTP/1.0\r\n"
 				      "Host: localhost\r\n"
 				      "Connection: close\r\n"
 				      "\r\n";
-	struct berth_str answer = { 0 };
-	size_t before = engine->count;
 	BERTH_AUTO_FD int fd = -1;
 	uid_t uid = 0;
 	int r;
@@ -125,37 +130,69 @@ static int ask(const struct source *source, int64_t deadline_ns, struct berth_en
 		return fd;
 	r = berth_uds_send(fd, request, sizeof(request) - 1, -1);
 	if (r == 0)
-		r = berth_collect(fd, ANSWER_MAX, deadline_ns, &answer);
-	if (r == 0)
-		r = berth_engine_parse_answer(berth_str_text(&answer), answer.len, source->name,
-					      engine);
-	berth_str_deinit(&answer);
-	for (size_t i = before; i < engine->count; i++)
-		engine->containers[i].uid = uid;
+		*ret_question = (struct question){
+			.source = source,
+			.fd = berth_fd_steal(&fd),
+			.uid = uid,
+		};
 	return r;
 }
 
-/* Each gets its share of the time that is left: one that hangs must not cost the others theirs. */
+static int take_answer(const struct question *question, int64_t deadline_ns,
+		       struct berth_engine *engine)
+{
+	struct berth_str answer = { 0 };
+	size_t before = engine->count;
+	int r = berth_collect(question->fd, ANSWER_MAX, deadline_ns, &answer);
+
+	if (r == 0)
+		r = berth_engine_parse_answer(berth_str_text(&answer), answer.len,
+					      question->source->name, engine);
+	berth_str_deinit(&answer);
+	for (size_t i = before; i < engine->count; i++)
+		engine->containers[i].uid = question->uid;
+	return r;
+}
+
+static void note_outcome(struct berth_engine *engine, int r)
+{
+	engine->asked |= r == 0;
+	engine->denied |= r == -EACCES || r == -EPERM;
+	engine->late |= r == -ETIMEDOUT;
+}
+
+/*
+ * All at once; then each gets its share of the time that is left: one that hangs must not cost the
+ * others theirs.
+ */
 static int ask_all(int timeout_ms, bool defaults, struct berth_engine *engine)
 {
 	int64_t end_ns = berth_time_mono_ns() + (int64_t)timeout_ms * 1000000;
 	struct source sources[SOURCES_MAX];
-	size_t count = list_sources(sources);
+	struct question questions[SOURCES_MAX];
+	size_t source_count = list_sources(sources), count = 0;
+	int r = 0;
 
+	for (size_t i = 0; i < source_count; i++) {
+		if (!sources[i].named && !defaults)
+			continue;
+		r = ask(&sources[i], &questions[count]);
+		if (r == 0)
+			count++;
+		else
+			note_outcome(engine, r);
+	}
 	for (size_t i = 0; i < count; i++) {
 		int64_t now_ns = berth_time_mono_ns();
 		int64_t share_ns = (end_ns - now_ns) / (int64_t)(count - i);
-		int r;
 
-		if (!sources[i].named && !defaults)
-			continue;
-		r = ask(&sources[i], now_ns + share_ns, engine);
-		if (r == -ENOMEM)
-			return r;
-		engine->asked |= r == 0;
-		engine->denied |= r == -EACCES || r == -EPERM;
+		if (r != -ENOMEM) {
+			r = take_answer(&questions[i], now_ns + share_ns, engine);
+			note_outcome(engine, r);
+		}
+		berth_fd_close(&questions[i].fd);
 	}
-	return 0;
+	return r == -ENOMEM ? r : 0;
 }
 
 /* --- processes --- */

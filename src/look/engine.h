@@ -39,6 +39,7 @@ struct berth_engine {
 	size_t count;
 	bool asked; /* an engine answered */
 	bool denied; /* there is one that we may not ask */
+	bool late; /* there is one that did not answer in time */
 };
 
 /*

@@ -23,7 +23,7 @@ class Engine:
     def __init__(self, world):
         self.path = os.path.join(world.folder, "engine")
         self.how, self.addresses = "serve", ("0.0.0.0", "::")
-        self.containers = {}  # name: its sockets
+        self.containers = {}  # name: (its sockets and who accepts at them, what says that it is gone)
         self.calls = []  # (verb, name, ...), in the order in which they came
         self.removing = 0
         self.removing_most = 0  # how many at the same time
@@ -38,7 +38,8 @@ class Engine:
         self.server.bind(self.path)
         self.server.listen(64)
         os.chmod(self.path, 0o777)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     # What a test says of it
 
@@ -60,6 +61,9 @@ class Engine:
         self.ended = True
         for event in (self.may_bind, self.may_remove, self.may_unbind):
             event.set()
+        # A thread that is left in accept() would hold the socket, and after a signal take the number for the next one's.
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.server.close()
         for name in list(self.containers):
             self._unbind(self.containers.pop(name))
@@ -93,10 +97,11 @@ class Engine:
         except OSError as error:
             client.sendall(f"error: {error}\n".encode())
             return
+        doors = [(sock, threading.Thread(target=self._serve, args=(sock,), daemon=True)) for sock in sockets]
+        for _, thread in doors:
+            thread.start()
         with self.lock:
-            self.containers[name] = sockets, gone
-        for sock in sockets:
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            self.containers[name] = doors, gone
         client.sendall(b"ok running\n")
         gone.wait()
         client.sendall(b"gone\n")
@@ -133,9 +138,11 @@ class Engine:
 
     @staticmethod
     def _unbind(container):
-        for sock in container[0]:
+        for sock, thread in container[0]:
+            # accept() holds the socket, and with it the port, until it has returned.
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
             sock.close()
 
     def _serve(self, sock):

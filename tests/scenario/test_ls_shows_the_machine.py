@@ -209,11 +209,7 @@ def test_a_watched_screen_follows_the_size_of_its_terminal(world):
 @ids("N9")
 def test_the_proxy_of_a_container_has_its_name(world):
     """An engine answers on a socket of the test's own, and a program has the name of Docker's proxy."""
-    proxy = os.path.join(world.bin, "docker-proxy")
-    shutil.copy(world.helper("victim"), proxy)
-    victim = world.victim()
-    world.spawn([proxy, *victim.argv(8000)[1:]])
-    victim.ready()
+    start_proxy(world, 8000)
     containers = [{"Id": "4f1c" * 16, "Names": ["/cache"], "Image": "redis:7", "State": "running", "Ports": [
         {"IP": "0.0.0.0", "PrivatePort": 6379, "PublicPort": 8000, "Type": "tcp"}]}]
     with engine(world, containers) as path:
@@ -222,6 +218,32 @@ def test_the_proxy_of_a_container_has_its_name(world):
         rows = world.berth("ls", "-m", "--json", env=env).json["listeners"]
     assert lines[1].split()[-1] == "cache"
     assert rows[0]["container"]["name"] == "cache" and rows[0]["container"]["image"] == "redis:7"
+
+
+@ids("D1", "N9")
+def test_an_engine_that_hangs_is_waited_for_half_a_second_and_told_of(world):
+    start_proxy(world, 8000)
+    path = os.path.join(world.folder, "engine.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        env = {"DOCKER_HOST": f"unix://{path}"}
+        who = world.berth("who", "--json", "8000", env=env).json
+        words = world.berth("who", "8000", env=env).err
+        machine = world.berth("ls", "-m", "--json", env=env).json
+    said = ["a container engine did not answer within 0.5 s: containers may be missing, or their names"]
+    assert who["unseen"] == said and len(who["ports"][0]["holders"]) == 1
+    assert machine["unseen"] == said and [row["port"] for row in machine["listeners"]] == [8000]
+    assert said[0] in words and "sudo" not in words
+
+
+def start_proxy(world, port):
+    """A program that has the name of Docker's, and listens there."""
+    proxy = os.path.join(world.bin, "docker-proxy")
+    shutil.copy(world.helper("victim"), proxy)
+    victim = world.victim()
+    world.spawn([proxy, *victim.argv(port)[1:]])
+    victim.ready()
 
 
 @contextlib.contextmanager

@@ -350,7 +350,7 @@ static void the_engine_that_the_user_names_is_asked(void **state)
 	server = begin(serve, arg);
 	assert_int_equal(setenv("DOCKER_HOST", variable, 1), 0);
 	assert_int_equal(berth_engine_load(DEADLINE_MS, &engine), 0);
-	assert_true(engine.asked);
+	assert_true(engine.asked && !engine.late);
 	assert_non_null(berth_engine_find(&engine, ID));
 	assert_int_equal(berth_engine_find(&engine, ID)->uid, geteuid());
 	berth_engine_deinit(&engine);
@@ -383,6 +383,7 @@ static void one_that_hangs_costs_no_other_its_turn(void **state)
 	assert_true(berth_time_mono_ns() - before < (int64_t)DEADLINE_MS * 1000000);
 	/* And it has not cost the other one its turn. */
 	assert_non_null(berth_engine_find(&engine, ID));
+	assert_true(engine.asked && engine.late);
 	berth_engine_deinit(&engine);
 	end(&hanging);
 	end(&good);
