@@ -20,8 +20,8 @@ enum {
 };
 
 /* @unit NULL: of none alone. A stack in the foreground has one log, in which we are one of many. */
-static void say(struct berth_supervisor *supervisor, const struct berth_unit *unit,
-		const char *text)
+static void say_text(struct berth_supervisor *supervisor, const struct berth_unit *unit,
+		     const char *text)
 {
 	char line[TEXT_MAX + 16];
 	int len = snprintf(line, sizeof(line), "berth: %s\n", text);
@@ -32,32 +32,38 @@ static void say(struct berth_supervisor *supervisor, const struct berth_unit *un
 		berth_outq_add(&supervisor->messages, line, (size_t)len);
 }
 
-void berth_announce_stack(struct berth_supervisor *supervisor, const char *fmt, ...)
+BERTH_PRINTF(3, 0)
+static void say(struct berth_supervisor *supervisor, const struct berth_unit *unit, const char *fmt,
+		va_list ap)
 {
 	char text[TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	say_text(supervisor, unit, text);
+}
+
+void berth_announce_stack(struct berth_supervisor *supervisor, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (supervisor->job->quiet)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say(supervisor, NULL, fmt, ap);
 	va_end(ap);
-	say(supervisor, NULL, text);
 }
 
 /* Where a service has come up: what its starter says of a background one. */
 BERTH_PRINTF(2, 3)
 static void announce(struct berth_unit *unit, const char *fmt, ...)
 {
-	char text[TEXT_MAX];
 	va_list ap;
 
 	if (unit->job->quiet)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say(unit->supervisor, unit, fmt, ap);
 	va_end(ap);
-	say(unit->supervisor, unit, text);
 }
 
 void berth_unit_say(struct berth_unit *unit, const char *fmt, ...)
@@ -69,22 +75,20 @@ void berth_unit_say(struct berth_unit *unit, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (!unit->job->quiet)
-		say(unit->supervisor, unit, text);
+		say_text(unit->supervisor, unit, text);
 	/* A background service has nobody who reads that, and whoever asks why it ended reads its log. */
 	berth_log_say(&unit->log, text);
 }
 
 void berth_unit_verbose(struct berth_unit *unit, const char *fmt, ...)
 {
-	char text[TEXT_MAX];
 	va_list ap;
 
 	if (!unit->job->verbose)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say(unit->supervisor, unit, fmt, ap);
 	va_end(ap);
-	say(unit->supervisor, unit, text);
 }
 
 void berth_unit_event(const struct berth_unit *unit, const char *name, json_t *event)
@@ -312,7 +316,7 @@ void berth_unit_announce_silence(struct berth_worker *worker)
 	char age[BERTH_TIME_AGE_SIZE];
 	int r;
 
-	berth_time_age(worker->service.policy.notice_ns / 1000000, age);
+	berth_time_age(worker->service.policy.notice_ns / BERTH_NS_PER_MS, age);
 	if (unit->job->outside) {
 		berth_unit_say(unit, "%s runs, but nobody answers for it after %s", service, age);
 		return;
@@ -372,7 +376,7 @@ void berth_unit_announce_end(struct berth_worker *worker)
 {
 	const struct berth_service *service = &worker->service;
 	struct berth_unit *unit = worker->unit;
-	int64_t delay_ms = (service->deadline_ns - berth_time_mono_ns()) / 1000000;
+	int64_t delay_ms = (service->deadline_ns - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 	struct berth_str text = { 0 };
 
 	/* What is the end of a stack's service before it was ready is said as that. */

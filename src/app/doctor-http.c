@@ -27,7 +27,7 @@ enum {
 /* How long poll(2) may still wait. */
 static int left_ms(int64_t deadline_ns)
 {
-	int64_t left = (deadline_ns - berth_time_mono_ns()) / 1000000;
+	int64_t left = (deadline_ns - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 
 	return left > 0 ? (int)left : 0;
 }
@@ -215,7 +215,7 @@ bool berth_doctor_http_field(const struct berth_doctor_http *answer, const char 
 
 static void throw_away(int fd)
 {
-	int64_t deadline_ns = berth_time_mono_ns() + LINGER_MS * 1000000LL;
+	int64_t deadline_ns = berth_time_mono_ns() + LINGER_MS * BERTH_NS_PER_MS;
 	size_t left = LINGER_MAX;
 	ssize_t n;
 
@@ -245,7 +245,7 @@ static void take_answer(int fd, int64_t deadline_ns, struct berth_doctor_http *a
 void berth_doctor_http_ask(const struct berth_addr *target, const char *method, const char *fields,
 			   struct berth_doctor_http *ret_answer)
 {
-	int64_t deadline_ns = berth_time_mono_ns() + BERTH_DOCTOR_HTTP_MS * 1000000LL;
+	int64_t deadline_ns = berth_time_mono_ns() + BERTH_DOCTOR_HTTP_MS * BERTH_NS_PER_MS;
 	BERTH_AUTO_FD int fd = connect_to(target, deadline_ns);
 	char request[REQUEST_MAX];
 	int n, r;
@@ -290,7 +290,7 @@ static const char client_hello[] =
 
 bool berth_doctor_http_is_tls(const struct berth_addr *target)
 {
-	int64_t deadline_ns = berth_time_mono_ns() + BERTH_DOCTOR_HTTP_MS * 1000000LL;
+	int64_t deadline_ns = berth_time_mono_ns() + BERTH_DOCTOR_HTTP_MS * BERTH_NS_PER_MS;
 	BERTH_AUTO_FD int fd = connect_to(target, deadline_ns);
 	unsigned char answer[2];
 	size_t len = 0;

@@ -199,7 +199,7 @@ static void judge(const struct program_report *report, uint16_t given, struct ro
 static void answer_all(int notify_fd, int program_fd, struct berth_lease *lease,
 		       struct round *round)
 {
-	int64_t deadline = berth_time_mono_ns() + BERTH_SCRATCH_DEADLINE_MS * 1000000LL;
+	int64_t deadline = berth_time_mono_ns() + BERTH_SCRATCH_DEADLINE_MS * BERTH_NS_PER_MS;
 	struct program_report report;
 	struct pollfd fds[] = {
 		{ .fd = notify_fd, .events = POLLIN },
@@ -207,7 +207,7 @@ static void answer_all(int notify_fd, int program_fd, struct berth_lease *lease,
 	};
 
 	while (!fds[1].revents) {
-		int64_t left_ms = (deadline - berth_time_mono_ns()) / 1000000;
+		int64_t left_ms = (deadline - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 
 		if (poll(fds, BERTH_ARRAY_SIZE(fds), left_ms > 0 ? (int)left_ms : 0) <= 0) {
 			fail_at(round, STEP_BIND, -ETIMEDOUT);

@@ -232,7 +232,7 @@ static json_t *restart_at_of(const struct berth_unit *unit)
 
 		if (service->state == BERTH_SERVICE_WAITING && service->deadline_ns > now_ns)
 			return berth_json_time(berth_time_now_ms() +
-					       (service->deadline_ns - now_ns) / 1000000);
+					       (service->deadline_ns - now_ns) / BERTH_NS_PER_MS);
 	}
 	return json_null();
 }
@@ -256,7 +256,7 @@ static json_t *expires_at_of(const struct berth_unit *unit)
 
 	if (!unit->job->ttl_ms)
 		return json_null();
-	return berth_json_time(berth_time_now_ms() + left_ns / 1000000);
+	return berth_json_time(berth_time_now_ms() + left_ns / BERTH_NS_PER_MS);
 }
 
 static const char *const sharings[] = { NULL, "socket", "group", "open-group" };

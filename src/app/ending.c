@@ -27,17 +27,16 @@
 #include "base/str.h"
 #include "base/time.h"
 
-#define MS_NS 1000000LL
 /* Docker frees the port before it answers; whoever takes longer is told of. */
-#define PORT_WAIT_NS (5000 * MS_NS)
-#define PORT_LOOK_NS (20 * MS_NS)
+#define PORT_WAIT_NS (5000 * BERTH_NS_PER_MS)
+#define PORT_LOOK_NS (20 * BERTH_NS_PER_MS)
 /* What `docker run` takes to see that its container has gone, and to end with its exit code. */
-#define SETTLE_NS (500 * MS_NS)
+#define SETTLE_NS (500 * BERTH_NS_PER_MS)
 
 /* However short the grace period: it has to be run at all. */
 static int64_t patience_ns(const struct berth_worker *worker)
 {
-	int64_t least = BERTH_STOP_ORDER_PATIENCE_MS * MS_NS;
+	int64_t least = BERTH_STOP_ORDER_PATIENCE_MS * BERTH_NS_PER_MS;
 	int64_t grace = worker->service.policy.grace_ns;
 
 	return grace > least ? grace : least;
@@ -306,7 +305,8 @@ json_t *berth_unit_stop_order(const struct berth_unit *unit, bool for_guardian)
 		order = json_pack("{s:s,s:o,s:o,s:o,s:I}", "id", unit->id, "argv", argv, "cwd",
 				  berth_json_text(unit->job->cwd), "env",
 				  for_guardian ? all_variables(&aside.env) : own_variables(unit),
-				  "patience_ms", (json_int_t)(unit->job->policy.grace_ns / MS_NS));
+				  "patience_ms",
+				  (json_int_t)(unit->job->policy.grace_ns / BERTH_NS_PER_MS));
 	}
 	berth_unit_free_aside(&aside);
 	return order;

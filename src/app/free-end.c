@@ -54,7 +54,7 @@ struct act {
 
 static int64_t ms_since(int64_t began_ns)
 {
-	return (berth_time_mono_ns() - began_ns) / 1000000;
+	return (berth_time_mono_ns() - began_ns) / BERTH_NS_PER_MS;
 }
 
 static void settle(struct act *act, size_t entry, enum berth_free_result result)

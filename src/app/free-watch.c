@@ -25,7 +25,7 @@ enum {
 
 static int64_t ms_since(int64_t began_ns)
 {
-	return (berth_time_mono_ns() - began_ns) / 1000000;
+	return (berth_time_mono_ns() - began_ns) / BERTH_NS_PER_MS;
 }
 
 bool berth_free_has_inode(const struct berth_free *all, uint64_t inode)

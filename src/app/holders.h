@@ -7,7 +7,9 @@
 #include "port/range.h"
 
 /* What `who` and `ls -m` wait for a container engine; and what they say of one that takes longer. */
-enum { BERTH_HOLDERS_ENGINE_MS = 500 };
+enum {
+	BERTH_HOLDERS_ENGINE_MS = 500
+};
 #define BERTH_HOLDERS_ENGINE_LATE \
 	"a container engine did not answer within 0.5 s: containers may be missing, or their names"
 

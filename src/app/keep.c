@@ -28,7 +28,7 @@
 #include "os/handover.h"
 
 /* Programs with several sockets may be ready before the last one is bound. */
-#define LATE_NS 1000000000LL
+#define LATE_NS BERTH_NS_PER_S
 
 static const char otherwise[] = "it listens on another address, or in another way, than before";
 

@@ -302,7 +302,7 @@ static int take_ports(const struct berth_hold_spec *spec, const struct berth_wis
 		.wish = wish,
 		.means = berth_lease_probe(),
 		.deadline_ns = spec->timeout_ms
-				       ? berth_time_mono_ns() + spec->timeout_ms * INT64_C(1000000)
+				       ? berth_time_mono_ns() + spec->timeout_ms * BERTH_NS_PER_MS
 				       : 0,
 	};
 	int r = 0;

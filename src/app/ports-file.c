@@ -4,8 +4,8 @@
  * Several supervisors may share a file (`berth run --ports-file` in one folder), and each changes
  * its own part of what it reads there. So that none takes back what another has just written, the
  * folder is locked meanwhile (flock(2)); the file can't be, since it is replaced. A supervisor must
- * never be held up: after some ms it goes on without, and puts its part in again at the next
- * change.
+ * never be held up: after some ms it has other things to do, and comes again. But whoever may read a
+ * folder may lock it, for ever if he wants: so in the end it is written without.
  */
 #include "app/ports-file.h"
 
@@ -17,11 +17,14 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include "base/time.h"
 #include "os/statefile.h"
 
 enum {
-	LOCK_TRIES = 40,
-	LOCK_PAUSE_NS = 1000 * 1000,
+	LOCK_TRIES = 40, /* of whom the loop waits for */
+	LOCK_TRIES_MOST = 250, /* of all others */
+	LOCK_PAUSE_NS = BERTH_NS_PER_MS,
+	PATIENCE_NS = BERTH_NS_PER_S,
 };
 
 void berth_ports_file_describe(const struct berth_ports *ports, const char *service,
@@ -95,28 +98,33 @@ int berth_ports_file_load(const char *path, struct berth_faults *faults, char **
 			    : 0;
 }
 
-/* The folder's descriptor, which holds the lock; -1: without. */
-static int lock_folder(const char *path)
+/*
+ * *ret_fd: the folder's descriptor, which holds the lock; -1: there is none to be had, and that is no
+ * reason to wait. -EAGAIN: somebody has it.
+ */
+static int lock_folder(const char *path, int tries, int *ret_fd)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
 	const char *slash = strrchr(path, '/');
 	char folder[PATH_MAX] = ".";
-	int fd;
+	BERTH_AUTO_FD int fd = -1;
 
+	*ret_fd = -1;
 	if (slash)
 		snprintf(folder, sizeof(folder), "%.*s", (int)(slash + 1 - path), path);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return fd;
+		return 0;
+	for (int i = 0; i < tries; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			*ret_fd = berth_fd_steal(&fd);
+			return 0;
+		}
 		if (errno != EWOULDBLOCK)
-			break;
+			return 0;
 		nanosleep(&pause, NULL);
 	}
-	close(fd);
-	return -1;
+	return -EAGAIN;
 }
 
 static bool is_alive(const struct berth_portsfile_owner *owner, void *arg)
@@ -173,13 +181,27 @@ static int update_locked(const char *path, const struct change *change, struct b
 	return r < 0 ? berth_err_errno(err, r, "cannot write '%s'", path) : 0;
 }
 
-static int update(const char *path, const struct change *change, struct berth_err *err)
+/* Shall it be tried later? *since_ns: when that was said first. */
+static bool shall_wait(int64_t *since_ns)
 {
-	int lock_fd = lock_folder(path);
-	int r = update_locked(path, change, err);
+	int64_t now_ns = berth_time_mono_ns();
 
-	berth_fd_close(&lock_fd);
-	return r;
+	if (!*since_ns)
+		*since_ns = now_ns;
+	return now_ns - *since_ns < PATIENCE_NS;
+}
+
+static int update(const char *path, const struct change *change, int64_t *since_ns,
+		  struct berth_err *err)
+{
+	BERTH_AUTO_FD int lock_fd = -1;
+	int r = lock_folder(path, since_ns ? LOCK_TRIES : LOCK_TRIES_MOST, &lock_fd);
+
+	if (r < 0 && since_ns && shall_wait(since_ns))
+		return r;
+	if (since_ns)
+		*since_ns = 0;
+	return update_locked(path, change, err);
 }
 
 static int set_stack(struct berth_portsfile *file, const struct change *change)
@@ -188,9 +210,9 @@ static int set_stack(struct berth_portsfile *file, const struct change *change)
 }
 
 int berth_ports_file_set_stack(const char *path, const struct berth_portsfile_stack *stack,
-			       struct berth_err *err)
+			       int64_t *since_ns, struct berth_err *err)
 {
-	return update(path, &(struct change){ .fn = set_stack, .stack = stack }, err);
+	return update(path, &(struct change){ .fn = set_stack, .stack = stack }, since_ns, err);
 }
 
 static int drop_stack(struct berth_portsfile *file, const struct change *change)
@@ -201,7 +223,7 @@ static int drop_stack(struct berth_portsfile *file, const struct change *change)
 
 int berth_ports_file_drop_stack(const char *path, const char *key, struct berth_err *err)
 {
-	return update(path, &(struct change){ .fn = drop_stack, .name = key }, err);
+	return update(path, &(struct change){ .fn = drop_stack, .name = key }, NULL, err);
 }
 
 static int set_run(struct berth_portsfile *file, const struct change *change)
@@ -210,11 +232,12 @@ static int set_run(struct berth_portsfile *file, const struct change *change)
 }
 
 int berth_ports_file_set_run(const char *path, const struct berth_portsfile_owner *owner,
-			     const struct berth_portsfile_unit *unit, struct berth_err *err)
+			     const struct berth_portsfile_unit *unit, int64_t *since_ns,
+			     struct berth_err *err)
 {
 	const struct change change = { .fn = set_run, .owner = owner, .unit = unit };
 
-	return update(path, &change, err);
+	return update(path, &change, since_ns, err);
 }
 
 static int drop_run(struct berth_portsfile *file, const struct change *change)
@@ -228,7 +251,7 @@ int berth_ports_file_drop_run(const char *path, const char *service, unsigned in
 {
 	const struct change change = { .fn = drop_run, .name = service, .instance = instance };
 
-	return update(path, &change, err);
+	return update(path, &change, NULL, err);
 }
 
 static int set_wish(struct berth_portsfile *file, const struct change *change)
@@ -244,10 +267,10 @@ int berth_ports_file_set_wish(const char *path, const char *service, const char 
 		.fn = set_wish, .name = service, .port = port, .number = number, .url = url
 	};
 
-	return update(path, &change, err);
+	return update(path, &change, NULL, err);
 }
 
 int berth_ports_file_clean(const char *path, struct berth_err *err)
 {
-	return update(path, &(struct change){ 0 }, err);
+	return update(path, &(struct change){ 0 }, NULL, err);
 }

@@ -29,18 +29,22 @@ void berth_ports_file_describe(const struct berth_ports *ports, const char *serv
 /*
  * Each reads the file again, changes what it says of ours, takes out what was left behind by
  * killed ones, and writes it where that makes a difference (atomically; it goes when nothing is
- * left). Two at once wait for each other for some ms. -EINVAL: it is no JSON any more, and was left
- * alone; else -errno, with @err. All are tried again at the next change: say it once.
+ * left). -EINVAL: it is no JSON any more, and was left alone; else -errno, with @err. All are tried
+ * again at the next change: say it once.
+ *
+ * Two at once wait for each other, for up to a quarter of a second. With @since_ns, 0 at first and
+ * the caller's to keep, for up to 40 ms, and then it is -EAGAIN, without @err: nothing has been
+ * written, try again soon. After a second of that it is written though somebody else is at it.
  */
 BERTH_MUST_USE int berth_ports_file_set_stack(const char *path,
 					      const struct berth_portsfile_stack *stack,
-					      struct berth_err *err);
+					      int64_t *since_ns, struct berth_err *err);
 BERTH_MUST_USE int berth_ports_file_drop_stack(const char *path, const char *key,
 					       struct berth_err *err);
 BERTH_MUST_USE int berth_ports_file_set_run(const char *path,
 					    const struct berth_portsfile_owner *owner,
 					    const struct berth_portsfile_unit *unit,
-					    struct berth_err *err);
+					    int64_t *since_ns, struct berth_err *err);
 BERTH_MUST_USE int berth_ports_file_drop_run(const char *path, const char *service,
 					     unsigned int instance, struct berth_err *err);
 /* A wish for the next start, as if the user had written it; see berth_portsfile_set_wish(). */

@@ -95,7 +95,9 @@ static int load_reserved(struct berth_ports *ports, struct berth_err *err)
 
 static int64_t choice_deadline(const struct berth_job *job)
 {
-	return job->check_timeout_ms ? berth_time_mono_ns() + job->check_timeout_ms * 1000000 : 0;
+	return job->check_timeout_ms
+		       ? berth_time_mono_ns() + job->check_timeout_ms * BERTH_NS_PER_MS
+		       : 0;
 }
 
 /* Numbers that go before or after the wish's own. */

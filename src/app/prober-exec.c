@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 
 #include "base/str.h"
+#include "base/time.h"
 
 enum {
 	SAID_MAX = 256, /* bytes of its output that are kept */
@@ -178,7 +179,7 @@ int berth_prober_exec_start(struct berth_prober *prober, struct berth_loop *loop
 		free_exec(exec);
 		return r;
 	}
-	prober->deadline_ns = now_ns + spec->timeout_ms * 1000000;
+	prober->deadline_ns = now_ns + spec->timeout_ms * BERTH_NS_PER_MS;
 	return 0;
 }
 

@@ -172,7 +172,7 @@ static bool try_ipv6(struct berth_prober_call *call)
 /* Accepted, but by whom? Who has nobody behind him closes at once. */
 static void stand(struct berth_prober_call *call)
 {
-	int64_t until = berth_time_mono_ns() + STAND_MS * 1000000LL;
+	int64_t until = berth_time_mono_ns() + STAND_MS * BERTH_NS_PER_MS;
 	int r = berth_loop_change(call->loop, &call->source, EPOLLIN);
 
 	if (r < 0) {
@@ -521,7 +521,7 @@ int berth_prober_start(struct berth_prober *prober, struct berth_loop *loop,
 		return r;
 	}
 	prober->call = call;
-	prober->deadline_ns = now_ns + spec->timeout_ms * 1000000;
+	prober->deadline_ns = now_ns + spec->timeout_ms * BERTH_NS_PER_MS;
 	return 0;
 }
 

@@ -19,7 +19,8 @@
 
 enum {
 	TAIL_LINES = 20,
-	PORTS_FILE_NS = 2 * 1000 * 1000, /* of a stack: several changes in a row are one */
+	PORTS_FILE_NS = 2 * BERTH_NS_PER_MS, /* of a stack: several changes in a row are one */
+	AGAIN_NS = 10 * BERTH_NS_PER_MS, /* when another one writes it */
 };
 
 static json_t *sessions_document(const struct berth_unit *unit)
@@ -93,7 +94,7 @@ static json_t *private_document(struct berth_unit *unit)
 	json_object_set_new(document, "linked", json_boolean(job->identity.linked));
 	json_object_set_new(document, "detached", json_boolean(job->apart));
 	json_object_set_new(document, "grace_ms",
-			    json_integer((json_int_t)(job->policy.grace_ns / 1000000)));
+			    json_integer((json_int_t)(job->policy.grace_ns / BERTH_NS_PER_MS)));
 	json_object_set_new(document, "steered", json_boolean(unit->scope != BERTH_STEER_OFF));
 	json_object_set_new(document, "listeners", listeners_document(&unit->ports));
 	/* A member that says nothing is left out: `ls` reads all records there are. */
@@ -137,9 +138,14 @@ static void write_ports_file(struct berth_unit *unit, bool living)
 	if (living) {
 		berth_ports_file_describe(&unit->ports, identity->service, identity->instance,
 					  berth_service_state_name(unit->state), &described);
-		r = berth_ports_file_set_run(path, &owner, &described.unit, &err);
+		r = berth_ports_file_set_run(path, &owner, &described.unit,
+					     &unit->ports_file_since_ns, &err);
 	} else {
 		r = berth_ports_file_drop_run(path, identity->service, identity->instance, &err);
+	}
+	if (r == -EAGAIN) {
+		unit->save_ns = berth_time_mono_ns() + AGAIN_NS;
+		return;
 	}
 	if (r < 0 && !unit->ports_file_said)
 		berth_unit_say(unit, "%s", err.msg);

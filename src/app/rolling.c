@@ -21,11 +21,11 @@
 #include "base/time.h"
 
 enum {
-	DRAIN_LOOK_NS = 5 * 1000 * 1000,
+	DRAIN_LOOK_NS = 5 * BERTH_NS_PER_MS,
 };
 
 /* To get ready, where no --start-timeout says how long that may take: a rollout has an end. */
-#define PATIENCE_NS (10 * 60 * 1000000000LL)
+#define PATIENCE_NS (10 * 60 * BERTH_NS_PER_S)
 
 /* A program that accepts at all has emptied its queue long before. */
 #define DRAIN_MAX_NS 2000000000LL

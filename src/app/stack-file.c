@@ -8,11 +8,13 @@
 #include "app/ports-file.h"
 #include "app/siblings.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "os/statefile.h"
 #include "stack/exports.h"
 
 enum {
 	EXPORTS_MODE = 0644,
+	AGAIN_NS = 10 * BERTH_NS_PER_MS, /* the ports file, when another one writes it */
 };
 
 /* Once, until it has worked again. */
@@ -66,7 +68,9 @@ static void write_ports(struct berth_supervisor *supervisor, struct berth_err *e
 		return;
 	}
 	all.unit_count = describe(supervisor, described, units);
-	(void)!berth_ports_file_set_stack(stack->ports_file, &all, err);
+	if (berth_ports_file_set_stack(stack->ports_file, &all, &supervisor->stack->file_since_ns,
+				       err) == -EAGAIN)
+		supervisor->stack->file_ns = berth_time_mono_ns() + AGAIN_NS;
 }
 
 static void write_exports(struct berth_supervisor *supervisor, struct berth_err *err)

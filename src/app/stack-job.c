@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "os/statefile.h"
 #include "service/defaults.h"
 #include "stack/command.h"
@@ -210,7 +211,7 @@ int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_e
 		return no_memory(manifest, err);
 	*service->job = job_of(stack, manifest, service, index);
 	if (service->job->policy.grace_ns == BERTH_MANIFEST_UNSAID)
-		service->job->policy.grace_ns = BERTH_DEFAULT_GRACE_MS * INT64_C(1000000);
+		service->job->policy.grace_ns = BERTH_DEFAULT_GRACE_MS * BERTH_NS_PER_MS;
 	service->job->identity = stack->identity;
 	berth_str_copy(service->job->identity.service, sizeof(service->job->identity.service),
 		       manifest->name);

@@ -169,12 +169,12 @@ static void note_stopped(struct berth_stack_run *run, struct berth_unit *unit)
 	if (!member->state.ending || json_array_size(run->ended) >= BERTH_STACK_UNITS_MAX)
 		return;
 	document = berth_unit_document(unit);
-	json_array_append_new(
-		run->ended,
-		json_pack("{s:s,s:O,s:s,s:I}", "id", unit->id, "exit",
-			  json_object_get(document, "exit"), "also_ended",
-			  unit->also_ended ? unit->also_ended : "", "took_ms",
-			  (json_int_t)((berth_time_mono_ns() - member->ending_ns) / 1000000)));
+	json_array_append_new(run->ended,
+			      json_pack("{s:s,s:O,s:s,s:I}", "id", unit->id, "exit",
+					json_object_get(document, "exit"), "also_ended",
+					unit->also_ended ? unit->also_ended : "", "took_ms",
+					(json_int_t)((berth_time_mono_ns() - member->ending_ns) /
+						     BERTH_NS_PER_MS)));
 }
 
 /* It may come back; until then its neighbours are refused, and not led to a stranger. */

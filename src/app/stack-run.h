@@ -46,6 +46,7 @@ struct berth_stack_run {
 	bool settled; /* all that were wanted are ready, have ended, or won't start: that was told */
 	int64_t status_ns; /* what waits is to be looked at again then; 0: nothing does */
 	int64_t file_ns; /* the ports file is to be written then; 0: nothing has changed */
+	int64_t file_since_ns; /* since when somebody keeps us from that; 0: nobody does */
 	bool file_fault_said; /* and not mended since */
 };
 

@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "base/time.h"
 
-#define SECOND_NS 1000000000LL
-
 static const char *name_of(const struct berth_stack_run *run, size_t index)
 {
 	return run->stack->manifest.services[index].name;
@@ -44,9 +42,10 @@ static void describe(const struct berth_supervisor *supervisor, struct berth_str
 		int64_t since_ms = starting_since_ms(supervisor, index);
 
 		if (member->since_ns && member->living)
-			berth_str_addf(text, "%swaiting: %s for %s %s", separator(text),
-				       name_of(run, index), name_of(run, member->waits_for),
-				       berth_time_age((now_ns - member->since_ns) / 1000000, age));
+			berth_str_addf(
+				text, "%swaiting: %s for %s %s", separator(text),
+				name_of(run, index), name_of(run, member->waits_for),
+				berth_time_age((now_ns - member->since_ns) / BERTH_NS_PER_MS, age));
 		else if (since_ms)
 			berth_str_addf(text, "%sstarting: %s %s", separator(text),
 				       name_of(run, index), berth_time_age(now_ms - since_ms, age));
@@ -63,7 +62,7 @@ static void say_waiting(struct berth_supervisor *supervisor)
 		struct berth_stack_member *member = &run->members[i];
 
 		if (!member->since_ns || !member->living || member->wait_said ||
-		    now_ns - member->since_ns < SECOND_NS)
+		    now_ns - member->since_ns < BERTH_NS_PER_S)
 			continue;
 		member->wait_said = true;
 		berth_announce_stack(supervisor, "%s waits for %s", name_of(run, i),
@@ -81,7 +80,7 @@ void berth_stack_status_show(struct berth_supervisor *supervisor)
 	if (supervisor->job->detach || (over && !run->status_ns) ||
 	    (!over && run->status_ns > now_ns))
 		return;
-	run->status_ns = over ? 0 : now_ns + SECOND_NS;
+	run->status_ns = over ? 0 : now_ns + BERTH_NS_PER_S;
 	if (!run->stack->console.live) {
 		say_waiting(supervisor);
 		return;

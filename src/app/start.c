@@ -87,10 +87,10 @@ BERTH_NORETURN static void be_guardian(struct berth_job *job, int starter_fd)
 
 static int await_note(int fd, int64_t wait_ms, struct berth_note *ret_note, json_t **ret_document)
 {
-	int64_t deadline = berth_time_mono_ns() + wait_ms * 1000000;
+	int64_t deadline = berth_time_mono_ns() + wait_ms * BERTH_NS_PER_MS;
 
 	for (;;) {
-		int64_t left = (deadline - berth_time_mono_ns()) / 1000000;
+		int64_t left = (deadline - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 		int r = poll(&poll_fd, 1, left > 0 ? (int)(left < 86400000 ? left : 86400000) : 0);
 

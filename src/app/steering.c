@@ -20,8 +20,8 @@
 #include "base/time.h"
 
 enum {
-	RETRY_NS = 1000 * 1000,
-	RETRY_FOR_NS = 50 * 1000 * 1000,
+	RETRY_NS = BERTH_NS_PER_MS,
+	RETRY_FOR_NS = 50 * BERTH_NS_PER_MS,
 	ANCESTORS_MAX = 64,
 };
 
@@ -95,8 +95,9 @@ struct berth_steer_view berth_steering_view(const struct berth_unit *unit)
 bool berth_steering_defer(struct berth_unit *unit, struct berth_view *view,
 			  const struct berth_notify_call *call, int64_t deadline_ns)
 {
-	int64_t patience =
-		unit->job->check_timeout_ms ? unit->job->check_timeout_ms * 1000000 : RETRY_FOR_NS;
+	int64_t patience = unit->job->check_timeout_ms
+				   ? unit->job->check_timeout_ms * BERTH_NS_PER_MS
+				   : RETRY_FOR_NS;
 	int64_t now = berth_time_mono_ns();
 
 	if (deadline_ns && now >= deadline_ns)

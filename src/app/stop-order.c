@@ -75,19 +75,20 @@ static bool start(const json_t *order, int out_fd, struct running *running)
 		r = berth_child_start(&spec, &running->child, &stage);
 	}
 	berth_unit_free_words(env.items);
-	running->deadline_ns = berth_time_mono_ns() + berth_stop_order_patience_ms(order) * 1000000;
+	running->deadline_ns =
+		berth_time_mono_ns() + berth_stop_order_patience_ms(order) * BERTH_NS_PER_MS;
 	return r == 0;
 }
 
 /* Until it has ended, or its time is over. Has it ended well? */
 static bool finish(struct running *running)
 {
-	int64_t left_ms = (running->deadline_ns - berth_time_mono_ns()) / 1000000;
+	int64_t left_ms = (running->deadline_ns - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 	struct pollfd poll_fd = { .fd = running->child.pidfd, .events = POLLIN };
 	siginfo_t info = { 0 };
 
 	while (poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0) < 0)
-		left_ms = (running->deadline_ns - berth_time_mono_ns()) / 1000000;
+		left_ms = (running->deadline_ns - berth_time_mono_ns()) / BERTH_NS_PER_MS;
 	/* It leads a session, so it leads its group; and it is not reaped yet, so that is its own. */
 	if (!poll_fd.revents)
 		kill(-running->child.pid, SIGKILL);

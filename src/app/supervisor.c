@@ -333,7 +333,8 @@ static void live(struct berth_supervisor *supervisor)
 	size_t count = supervisor->stack ? 0 : supervisor->unit_count;
 
 	if (supervisor->job->ttl_ms)
-		supervisor->ttl_ns = berth_time_mono_ns() + supervisor->job->ttl_ms * 1000000;
+		supervisor->ttl_ns =
+			berth_time_mono_ns() + supervisor->job->ttl_ms * BERTH_NS_PER_MS;
 	for (size_t i = 0; i < count; i++)
 		start_unit(supervisor, supervisor->units[i]);
 	settle(supervisor);

@@ -201,7 +201,7 @@ static int lock_record(const json_t *record)
 {
 	const json_t *order = berth_registry_private(record, "stop");
 	int64_t until = berth_time_mono_ns() +
-			(berth_stop_order_patience_ms(order) + LOCK_WAIT_MS) * 1000000;
+			(berth_stop_order_patience_ms(order) + LOCK_WAIT_MS) * BERTH_NS_PER_MS;
 	char name[64];
 	int r;
 

@@ -25,7 +25,7 @@
 
 enum {
 	INSTANCES_MAX = 10000,
-	SAVE_NS = 2 * 1000 * 1000, /* several changes in a row are one */
+	SAVE_NS = 2 * BERTH_NS_PER_MS, /* several changes in a row are one */
 };
 
 struct berth_unit *berth_unit_new(struct berth_supervisor *supervisor, const struct berth_job *job)
@@ -540,7 +540,7 @@ void berth_unit_set_grace(struct berth_unit *unit, int64_t grace_ms)
 {
 	for (size_t i = 0; i < unit->worker_count; i++)
 		if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
-			unit->workers[i]->service.policy.grace_ns = grace_ms * 1000000;
+			unit->workers[i]->service.policy.grace_ns = grace_ms * BERTH_NS_PER_MS;
 }
 
 static int64_t earlier(int64_t a, int64_t b)

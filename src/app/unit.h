@@ -7,6 +7,7 @@
 #include "app/prober.h"
 #include "app/registry.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "os/cgroup.h"
 #include "os/child.h"
 #include "os/loop.h"
@@ -35,7 +36,7 @@ enum {
 	/* With those that go: a service that is scaled up and down again and again has an end. */
 	BERTH_UNIT_TREES_MAX = 2 * BERTH_UNIT_WORKERS_MAX + 2,
 	BERTH_UNIT_SESSIONS_MAX = 64,
-	BERTH_UNIT_REARM_NS = 1000 * 1000 * 1000,
+	BERTH_UNIT_REARM_NS = BERTH_NS_PER_S,
 };
 
 struct berth_supervisor;
@@ -191,6 +192,10 @@ struct berth_unit {
 	char *also_ended; /* owned; "esbuild 815, gradle 820"; NULL: nothing */
 	int64_t save_ns; /* the record is written then; 0: nothing has changed */
 
+	/* written by record.c */
+	bool ports_file_said; /* that it can't be written now */
+	int64_t ports_file_since_ns; /* since when somebody keeps us from that; 0: nobody does */
+
 	/* written by spawn.c */
 	enum berth_steer_scope scope; /* what we got; OFF: see scope_why */
 	char scope_why[160];
@@ -206,7 +211,6 @@ struct berth_unit {
 	int64_t settle_ns; /* something has just begun to listen: see users.c; 0: no */
 	int64_t poll_ns; /* without steering: next look at the ports; 0: never */
 	bool softened;
-	bool ports_file_said; /* that it can't be written now */
 
 	/* written by sharing.c and keep.c */
 	enum berth_unit_sharing sharing;

@@ -34,12 +34,12 @@ enum {
 	 * Programs probe a port by listening and closing at once; ready is what still listens after
 	 * this.
 	 */
-	SETTLE_NS = 15 * 1000 * 1000,
-	POLL_NS = 50 * 1000 * 1000,
+	SETTLE_NS = 15 * BERTH_NS_PER_MS,
+	POLL_NS = 50 * BERTH_NS_PER_MS,
 };
 
 /* How long what listened may have died before something of its tree binds again. */
-#define ORPHAN_NS 1000000000LL
+#define ORPHAN_NS BERTH_NS_PER_S
 
 static pid_t process_of(pid_t tid)
 {
@@ -195,7 +195,7 @@ static void abandon(struct berth_unit *unit, size_t index, const struct berth_po
 			       (died && user->pid == worker->child.pid));
 
 	if (ends && berth_unit_will_return(worker))
-		berth_unit_keep(unit, index, user->inode, unit->job->hold_ms * 1000000);
+		berth_unit_keep(unit, index, user->inode, unit->job->hold_ms * BERTH_NS_PER_MS);
 	else if (worker && died && !worker->service.asked)
 		berth_unit_keep(unit, index, user->inode, ORPHAN_NS);
 	else
@@ -418,7 +418,8 @@ void berth_unit_forget_users(struct berth_unit *unit, const struct berth_worker 
 			if (has_user(port, inode))
 				continue;
 			if (keep)
-				berth_unit_keep(unit, i, inode, unit->job->hold_ms * 1000000);
+				berth_unit_keep(unit, i, inode,
+						unit->job->hold_ms * BERTH_NS_PER_MS);
 			else
 				berth_unit_reclaim(unit, i, inode);
 		}

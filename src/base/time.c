@@ -21,7 +21,7 @@ int64_t berth_time_now_ms(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / BERTH_NS_PER_MS;
 }
 
 int64_t berth_time_mono_ns(void)
@@ -29,7 +29,7 @@ int64_t berth_time_mono_ns(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return (int64_t)now.tv_sec * BERTH_NS_PER_S + now.tv_nsec;
 }
 
 /* Split towards the past, so that the rest is never negative. */

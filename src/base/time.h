@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+#define BERTH_NS_PER_MS INT64_C(1000000)
+#define BERTH_NS_PER_S INT64_C(1000000000)
+
 enum {
 	BERTH_TIME_RFC3339_SIZE = 32,
 	BERTH_TIME_AGE_SIZE = 16

@@ -135,7 +135,7 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 		r = berth_stop(&services->registry, record, &spec, &answer, err);
 		if (r == 0)
 			berth_ended_say(&cli->out, berth_registry_service(record), answer,
-					(berth_time_mono_ns() - began_ns) / 1000000);
+					(berth_time_mono_ns() - began_ns) / BERTH_NS_PER_MS);
 	}
 	return r < 0 ? r : 0;
 }

@@ -216,7 +216,7 @@ static int check(struct logs *logs, bool *ret_any, struct berth_err *err)
 	int64_t now_ns = berth_time_mono_ns();
 	int r = 0;
 
-	if (logs->checked_ns && now_ns - logs->checked_ns < CHECK_MS * INT64_C(1000000))
+	if (logs->checked_ns && now_ns - logs->checked_ns < CHECK_MS * BERTH_NS_PER_MS)
 		return 0;
 	logs->checked_ns = now_ns;
 	r = berth_log_sources_look(&logs->sources, err);

@@ -41,7 +41,8 @@ static int finish(struct berth_cli *cli, struct berth_services *services, struct
 			      berth_json_string(service, "label", "?"));
 		return failed;
 	}
-	berth_ended_say(&cli->out, service, answer, (berth_time_mono_ns() - began_ns) / 1000000);
+	berth_ended_say(&cli->out, service, answer,
+			(berth_time_mono_ns() - began_ns) / BERTH_NS_PER_MS);
 	json_array_append(documents, answer ? json_object_get(answer, "service") : service);
 	return failed;
 }

@@ -28,7 +28,6 @@ enum {
 	LOOK_MS = 50,
 	RELOAD_MS = 1000,
 	PRIVILEGED_BELOW = 1024,
-	MS_NS = 1000 * 1000,
 };
 
 enum goal {
@@ -70,7 +69,7 @@ static int left_ms(const struct waiter *w)
 
 	if (!w->deadline_ns)
 		return -1;
-	left = (w->deadline_ns - berth_time_mono_ns() + MS_NS - 1) / MS_NS;
+	left = (w->deadline_ns - berth_time_mono_ns() + BERTH_NS_PER_MS - 1) / BERTH_NS_PER_MS;
 	return left < 0 ? 0 : (int)left;
 }
 
@@ -418,7 +417,7 @@ static int run_wait(struct berth_cli *cli, void *arguments, struct berth_err *er
 	int r = 0;
 
 	if (args->timeout_ms)
-		w.deadline_ns = berth_time_mono_ns() + args->timeout_ms * MS_NS;
+		w.deadline_ns = berth_time_mono_ns() + args->timeout_ms * BERTH_NS_PER_MS;
 	for (size_t i = 0; r == 0 && i < cli->operands.count; i++)
 		r = waits[w.goal](&w, cli->operands.items[i], err);
 	if (w.loaded)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "cli/ask.h"
 #include "cli/owner.h"
 #include "os/statefile.h"
@@ -22,8 +23,6 @@
 enum {
 	STOP_COMMAND_MAX = 32 * 1024,
 };
-
-static const int64_t ms_ns = 1000 * 1000;
 
 static int usage(struct berth_err *err, const char *message, const char *hint)
 {
@@ -283,15 +282,15 @@ static struct berth_service_policy policy_of(const struct berth_run_args *args)
 {
 	return (struct berth_service_policy){
 		.restart = (enum berth_service_restart)args->restart,
-		.backoff_ns = args->backoff_ms * ms_ns,
-		.backoff_max_ns = args->backoff_max_ms * ms_ns,
-		.stable_ns = BERTH_DEFAULT_STABLE_MS * ms_ns,
+		.backoff_ns = args->backoff_ms * BERTH_NS_PER_MS,
+		.backoff_max_ns = args->backoff_max_ms * BERTH_NS_PER_MS,
+		.stable_ns = BERTH_DEFAULT_STABLE_MS * BERTH_NS_PER_MS,
 		.limit = args->restart_limit.count,
-		.limit_ns = args->restart_limit.ms * ms_ns,
-		.start_timeout_ns = args->start_timeout_ms * ms_ns,
-		.grace_ns = args->grace_ms * ms_ns,
-		.notice_ns = BERTH_DEFAULT_NOTICE_MS * ms_ns,
-		.daemon_ns = BERTH_DEFAULT_DAEMON_MS * ms_ns,
+		.limit_ns = args->restart_limit.ms * BERTH_NS_PER_MS,
+		.start_timeout_ns = args->start_timeout_ms * BERTH_NS_PER_MS,
+		.grace_ns = args->grace_ms * BERTH_NS_PER_MS,
+		.notice_ns = BERTH_DEFAULT_NOTICE_MS * BERTH_NS_PER_MS,
+		.daemon_ns = BERTH_DEFAULT_DAEMON_MS * BERTH_NS_PER_MS,
 	};
 }
 
@@ -427,7 +426,7 @@ int berth_run_fill(const struct berth_run_args *args, struct berth_cli *cli,
 		return berth_err_errno(err, -errno, "cannot tell the working folder");
 	*job = job_of(args, cli);
 	if (!args->grace_given && cli->settings.has_grace)
-		job->policy.grace_ns = cli->settings.grace_ms * ms_ns;
+		job->policy.grace_ns = cli->settings.grace_ms * BERTH_NS_PER_MS;
 	job->cwd = files->cwd;
 	if (args->stop_command) {
 		files->stop_argv[0] = "/bin/sh";

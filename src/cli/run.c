@@ -146,7 +146,7 @@ static int stop_record(struct berth_cli *cli, struct berth_registry *registry, j
 
 	if (r == 0)
 		berth_ended_say(&cli->out, berth_registry_service(record), answer,
-				(berth_time_mono_ns() - began) / 1000000);
+				(berth_time_mono_ns() - began) / BERTH_NS_PER_MS);
 	return r < 0 ? r : 0;
 }
 

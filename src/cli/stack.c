@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/registry.h"
+#include "base/time.h"
 #include "cli/faults.h"
 #include "service/defaults.h"
 
@@ -34,11 +35,9 @@ int berth_stack_spec_of(const struct berth_cli *cli, const struct berth_stack_ar
 static void prefer(const struct berth_settings *settings,
 		   const struct berth_manifest_service *service, struct berth_job *job)
 {
-	static const int64_t ms_ns = 1000 * 1000;
-
 	job->settings = settings;
 	if (settings->has_grace && service->policy.grace_ns == BERTH_MANIFEST_UNSAID)
-		job->policy.grace_ns = settings->grace_ms * ms_ns;
+		job->policy.grace_ns = settings->grace_ms * BERTH_NS_PER_MS;
 }
 
 int berth_stack_open(struct berth_cli *cli, const struct berth_stack_spec *spec,

@@ -120,7 +120,7 @@ static bool is_due(struct state *state)
 /* Look, and show it if it has changed; a screen also shows how time goes by. */
 static int look(struct state *state)
 {
-	int64_t began_ns = berth_time_mono_ns(), took_ns, pause_ns = LOOK_MS * INT64_C(1000000);
+	int64_t began_ns = berth_time_mono_ns(), took_ns, pause_ns = LOOK_MS * BERTH_NS_PER_MS;
 	BERTH_AUTO_JSON json_t *rows = NULL, *shown = NULL;
 	bool same;
 	int r = 0;
@@ -214,7 +214,7 @@ static bool wait_until_due(struct state *state)
 	};
 
 	while (!is_due(state)) {
-		int64_t left_ms = (state->look_ns - berth_time_mono_ns()) / 1000000 + 1;
+		int64_t left_ms = (state->look_ns - berth_time_mono_ns()) / BERTH_NS_PER_MS + 1;
 
 		if (state->watch->path && left_ms > STAT_MS)
 			left_ms = STAT_MS;

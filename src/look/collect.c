@@ -11,7 +11,7 @@ static int remaining_ms(int64_t deadline_ns)
 {
 	int64_t left = deadline_ns - berth_time_mono_ns();
 
-	return left <= 0 ? 0 : (int)(left / 1000000) + 1;
+	return left <= 0 ? 0 : (int)(left / BERTH_NS_PER_MS) + 1;
 }
 
 int berth_collect_await(int fd, int64_t deadline_ns)

@@ -167,7 +167,7 @@ static void note_outcome(struct berth_engine *engine, int r)
  */
 static int ask_all(int timeout_ms, bool defaults, struct berth_engine *engine)
 {
-	int64_t end_ns = berth_time_mono_ns() + (int64_t)timeout_ms * 1000000;
+	int64_t end_ns = berth_time_mono_ns() + timeout_ms * BERTH_NS_PER_MS;
 	struct source sources[SOURCES_MAX];
 	struct question questions[SOURCES_MAX];
 	size_t source_count = list_sources(sources), count = 0;

@@ -60,7 +60,7 @@ static int start(const struct berth_tool_spec *spec, const char *path, int out_f
 
 static int run_one(const struct berth_tool_spec *spec, const char *path, struct berth_str *text)
 {
-	int64_t deadline_ns = berth_time_mono_ns() + (int64_t)spec->timeout_ms * 1000000;
+	int64_t deadline_ns = berth_time_mono_ns() + spec->timeout_ms * BERTH_NS_PER_MS;
 	struct berth_child child = BERTH_CHILD_NONE;
 	int ends[2], r, ended;
 

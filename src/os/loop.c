@@ -65,7 +65,7 @@ static int timeout_ms(int64_t deadline_ns)
 	if (left <= 0)
 		return 0;
 	left = (left + 999999) /
-	       1000000; /* not before its time: that would be a turn for nothing */
+	       BERTH_NS_PER_MS; /* not before its time: that would be a turn for nothing */
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 

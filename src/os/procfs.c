@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/time.h"
+
 enum {
 	PATH_LEN = 64, /* "/proc/", two numbers and a word */
 	ENVIRON_MAX = 8 << 20, /* execve() itself takes at most 6 MiB */
@@ -274,7 +276,7 @@ static uint64_t clock_ms(clockid_t clock)
 	struct timespec ts = { 0 };
 
 	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / BERTH_NS_PER_MS;
 }
 
 int64_t berth_procfs_start_ms(uint64_t start_ticks)

@@ -12,7 +12,9 @@
 
 #include <assert.h>
 
-static const int64_t poll_ns = 100 * 1000000LL;
+#include "base/time.h"
+
+static const int64_t poll_ns = 100 * BERTH_NS_PER_MS;
 
 /* Durations are bounded by base/parse, sums by this: no deadline of a person's is that far off. */
 static int64_t later(int64_t now_ns, int64_t delay_ns)
@@ -26,7 +28,7 @@ static int64_t from_ms(int64_t ms)
 {
 	int64_t ns;
 
-	return __builtin_mul_overflow(ms, 1000000, &ns) ? INT64_MAX : ns;
+	return __builtin_mul_overflow(ms, BERTH_NS_PER_MS, &ns) ? INT64_MAX : ns;
 }
 
 void berth_probe_begin(struct berth_probe *probe, enum berth_probe_use use,

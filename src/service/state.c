@@ -17,9 +17,11 @@
  */
 #include "service/state.h"
 
+#include "base/time.h"
+
 /* After SIGKILL: what was born after the look at the tree is met by the next one. */
 enum {
-	KILL_AGAIN_NS = 100 * 1000 * 1000
+	KILL_AGAIN_NS = 100 * BERTH_NS_PER_MS
 };
 
 typedef unsigned int step_fn(struct berth_service *service, const struct berth_service_facts *facts,

@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "base/value.h"
 #include "stack/manifest-keys.h"
 #include "stack/template.h"
-
-static const int64_t ms_ns = 1000 * 1000;
 
 struct writer {
 	const struct berth_manifest *manifest;
@@ -259,7 +258,8 @@ static json_t *check_json(const struct writer *writer, const struct berth_check 
 
 static json_t *limit_json(const struct berth_service_policy *policy)
 {
-	const struct berth_value_limit limit = { policy->limit, policy->limit_ns / ms_ns };
+	const struct berth_value_limit limit = { policy->limit,
+						 policy->limit_ns / BERTH_NS_PER_MS };
 	char text[48];
 
 	return json_string(berth_value_format_limit(&limit, text));
@@ -318,7 +318,7 @@ static json_t *value_json(const struct writer *writer, const struct berth_manife
 	case BERTH_MANIFEST_T_MS:
 		return duration_json(key, *(const int64_t *)at);
 	case BERTH_MANIFEST_T_NS:
-		return duration_json(key, *(const int64_t *)at / ms_ns);
+		return duration_json(key, *(const int64_t *)at / BERTH_NS_PER_MS);
 	case BERTH_MANIFEST_T_SIZE: {
 		char text[32];
 

@@ -8,9 +8,8 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "base/value.h"
-
-static const int64_t ms_ns = 1000 * 1000;
 
 /* What it says for a command line, where a value is one word anyway. */
 static const char *hint_of(const struct berth_err *err)
@@ -203,7 +202,7 @@ static int take_retries(struct berth_manifest_reader *reader, const struct berth
 	if (berth_parse_duration("366d", 1000, &longest) < 0)
 		return -EINVAL;
 	policy->limit = (unsigned int)count;
-	policy->limit_ns = longest * ms_ns;
+	policy->limit_ns = longest * BERTH_NS_PER_MS;
 	reader->places[reader->service].has_retries = true;
 	return 0;
 }
@@ -249,7 +248,7 @@ static int read_limit(struct berth_manifest_reader *reader, const struct berth_m
 		return 0;
 	}
 	service->policy.limit = limit.count;
-	service->policy.limit_ns = limit.ms * ms_ns;
+	service->policy.limit_ns = limit.ms * BERTH_NS_PER_MS;
 	return 0;
 }
 

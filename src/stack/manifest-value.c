@@ -8,9 +8,8 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "base/value.h"
-
-static const int64_t ms_ns = 1000 * 1000;
 
 static int read_flag(struct berth_manifest_reader *reader, const struct berth_manifest_key *key,
 		     struct berth_yaml_node *node, void *into)
@@ -113,7 +112,7 @@ static int read_ns(struct berth_manifest_reader *reader, const struct berth_mani
 	int64_t ms;
 
 	if (duration_of(reader, key, node, &ms))
-		*(int64_t *)into = ms * ms_ns;
+		*(int64_t *)into = ms * BERTH_NS_PER_MS;
 	return 0;
 }
 

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "service/defaults.h"
-
-static const int64_t ms_ns = 1000 * 1000;
 
 const char *berth_manifest_condition_name(enum berth_manifest_condition condition)
 {
@@ -34,14 +33,14 @@ void berth_manifest_service_init(struct berth_manifest_service *service, const c
 			   .success_threshold = BERTH_DEFAULT_PROBE_SUCCESSES,
 			   .failure_threshold = BERTH_DEFAULT_PROBE_FAILURES },
 		.policy = { .restart = BERTH_SERVICE_RESTART_NO,
-			    .backoff_ns = BERTH_DEFAULT_BACKOFF_MS * ms_ns,
-			    .backoff_max_ns = BERTH_DEFAULT_BACKOFF_MAX_MS * ms_ns,
-			    .stable_ns = BERTH_DEFAULT_STABLE_MS * ms_ns,
+			    .backoff_ns = BERTH_DEFAULT_BACKOFF_MS * BERTH_NS_PER_MS,
+			    .backoff_max_ns = BERTH_DEFAULT_BACKOFF_MAX_MS * BERTH_NS_PER_MS,
+			    .stable_ns = BERTH_DEFAULT_STABLE_MS * BERTH_NS_PER_MS,
 			    .limit = BERTH_DEFAULT_LIMIT,
-			    .limit_ns = BERTH_DEFAULT_LIMIT_MS * ms_ns,
+			    .limit_ns = BERTH_DEFAULT_LIMIT_MS * BERTH_NS_PER_MS,
 			    .grace_ns = BERTH_MANIFEST_UNSAID,
-			    .notice_ns = BERTH_DEFAULT_NOTICE_MS * ms_ns,
-			    .daemon_ns = BERTH_DEFAULT_DAEMON_MS * ms_ns },
+			    .notice_ns = BERTH_DEFAULT_NOTICE_MS * BERTH_NS_PER_MS,
+			    .daemon_ns = BERTH_DEFAULT_DAEMON_MS * BERTH_NS_PER_MS },
 		.stop_signal = SIGTERM,
 		.hold_ms = BERTH_DEFAULT_HOLD_MS,
 		.log = { .size = BERTH_DEFAULT_LOG_SIZE,

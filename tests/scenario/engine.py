@@ -75,7 +75,9 @@ class Engine:
             try:
                 client = self.server.accept()[0]
             except OSError:
-                return
+                if self.ended:
+                    return
+                raise
             threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
     def _answer(self, client):

@@ -49,6 +49,14 @@ def manager(world):
     manager.socket.close()
 
 
+def stop(world, manager, up):
+    """As systemd does it."""
+    kill(up.pid, signal.SIGTERM)
+    assert manager.hear() == "STOPPING=1"
+    up.wait()
+    world.nothing_left()
+
+
 @ids("S1")
 @root_and_user
 def test_ready_is_said_when_all_are_ready_and_stopping_before_the_first_ends(world, manager):
@@ -63,10 +71,7 @@ def test_ready_is_said_when_all_are_ready_and_stopping_before_the_first_ends(wor
     assert manager.hear() == "READY=1"
     assert stack.states() == {"backend": "ready", "frontend": "ready"}
     manager.assert_nothing()
-    kill(up.pid, signal.SIGTERM)
-    assert manager.hear() == "STOPPING=1"
-    up.wait()
-    world.nothing_left()
+    stop(world, manager, up)
 
 
 @ids("S1")
@@ -92,10 +97,7 @@ def test_one_that_fails_is_never_said_to_be_ready(world, manager):
     let_go(gate)
     stack.await_state("good", "ready")
     manager.assert_nothing()
-    kill(up.pid, signal.SIGTERM)
-    assert manager.hear() == "STOPPING=1"
-    up.wait()
-    world.nothing_left()
+    stop(world, manager, up)
 
 
 @ids("S1")
@@ -107,10 +109,7 @@ def test_services_have_no_way_to_the_manager(world, manager):
     up = stack.start("up", env=manager.env)
     assert "NOTIFY_SOCKET" not in told()["env"]
     assert asked()["env"]["NOTIFY_SOCKET"].startswith("@")  # berth's own
-    kill(up.pid, signal.SIGTERM)
-    assert manager.hear() == "STOPPING=1"
-    up.wait()
-    world.nothing_left()
+    stop(world, manager, up)
 
 
 @ids("S1")

@@ -6,25 +6,13 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
 
 from berthtest import ids, wait_until
+from speakers import CLOCK, ECHO, STAMP, Pipe
+from stacks import Stack, fifo, program, shell
 
-CLOCK = r"\d\d:\d\d:\d\d"
-STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 SGR = r"\x1b\[\d*m"
-
-# Says what it reads from the FIFO ARGV[1], as it comes; ends at its end.
-ECHO = """
-import os, sys
-fd = os.open(sys.argv[1], os.O_RDONLY)
-while True:
-    data = os.read(fd, 65536)
-    if not data:
-        break
-    os.write(1, data)
-"""
 
 # Says ARGV[1] numbered lines, then makes the file ARGV[2] and waits to be ended.
 COUNTER = """
@@ -37,51 +25,9 @@ signal.pause()
 """
 
 
-class Stack:
-    """A berth.yaml, as JSON, which is YAML too."""
-
-    def __init__(self, world, **services):
-        self.world = world
-        for service in services.values():
-            service.setdefault("port", "none")
-        path = os.path.join(world.project, "berth.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"services": services}, file)
-        world.give(path)
-
-    def up(self, *arguments, **options):
-        return self.world.start("up", *arguments, **options)
-
-    def end(self, process):
-        process.signal(signal.SIGINT)
-        process.wait()
-
-
-def shell(text, **more):
-    return {"command": ["sh", "-c", text], **more}
-
-
-def program(text, *arguments, **more):
-    return {"command": [sys.executable, "-u", "-c", text, *map(str, arguments)], **more}
-
-
-def fifo(world, name):
-    path = os.path.join(world.folder, name)
-    os.mkfifo(path)
-    world.give(path)
-    return path
-
-
-class Pipe:
-    """The other end of an ECHO's FIFO."""
-
-    def __init__(self, path):
-        self.fd = os.open(path, os.O_WRONLY)
-
-    def say(self, text):
-        data = text.encode()
-        while data:
-            data = data[os.write(self.fd, data):]
+def end(up):
+    up.signal(signal.SIGINT)
+    up.wait()
 
 
 def lines_of(process, name):
@@ -93,10 +39,10 @@ def lines_of(process, name):
 def test_each_line_has_time_and_name_in_front(world):
     stack = Stack(world, api=shell("echo one; echo two >&2; exec sleep 1000"),
                   backend=shell("echo I am $BERTH_INSTANCE; exec sleep 1000", instances=2))
-    up = stack.up()
+    up = stack.start("up")
     for line in (r"api\.1     \| one", r"api\.1     \| two", r"backend\.1 \| I am 1", r"backend\.2 \| I am 2"):
         up.wait_for(f"^{CLOCK} {line}$", stream="out")
-    stack.end(up)
+    end(up)
     assert all(re.fullmatch(rf"{CLOCK} (api\.1    |backend\.[12]|berth    ) \| .*", line)
                for line in up.out.splitlines()), up.out
 
@@ -107,14 +53,14 @@ def test_names_times_and_documents_are_as_wanted(world):
     for options, first, second in ((["--no-prefix"], "^one$", "^two$"),
                                    (["--timestamps"], rf"^{STAMP} api\.1 \| one$", rf"^{STAMP} web\.1 \| two$"),
                                    (["--timestamps", "--no-prefix"], f"^{STAMP} one$", f"^{STAMP} two$")):
-        up = stack.up(*options)
+        up = stack.start("up", *options)
         up.wait_for(first, stream="out")
         up.wait_for(second, stream="out")
-        stack.end(up)
-    up = stack.up("--json")
+        end(up)
+    up = stack.start("up", "--json")
     up.wait_for('"text":"one"', stream="out")
     up.wait_for('"text":"two"', stream="out")
-    stack.end(up)
+    end(up)
     documents = [json.loads(line) for line in up.out.splitlines()]
     said = {(document["service"], document["instance"], document["stream"], document["text"])
             for document in documents if document.get("stream") == "stdout"}
@@ -125,11 +71,11 @@ def test_names_times_and_documents_are_as_wanted(world):
 def test_on_a_terminal_each_service_has_a_colour(world):
     stack = Stack(world, api=shell(r"printf '\033[31mred\nplain\n10%%\r20%%\n\033[2Jclear\n'; exec sleep 1000"),
                   web=shell("echo two; exec sleep 1000", instances=2))
-    up = stack.up(terminal=True, env={"TERM": "xterm"})
+    up = stack.start("up", terminal=True, env={"TERM": "xterm"})
     up.wait_for("clear")
     up.wait_for(r"web\.1.*two")
     up.wait_for(r"web\.2.*two")
-    stack.end(up)
+    end(up)
     heads = set(re.findall(rf"\x1b\[(\d+)m{CLOCK} (\S+) *\| \x1b\[0m", up.out))
     assert heads == {("36", "api.1"), ("33", "web.1"), ("33", "web.2")}
     assert "| \x1b[0m\x1b[31mred\x1b[0m" in up.out, "its own colour ends with its line"
@@ -141,7 +87,7 @@ def test_the_last_line_of_a_terminal_tells_what_waits(world):
     path = fifo(world, "go")
     stack = Stack(world, backend=program(ECHO, path, ready="log up"),
                   frontend=shell("echo hello; exec sleep 1000", depends_on={"backend": {"condition": "ready"}}))
-    up = stack.up(terminal=True, env={"TERM": "xterm"})
+    up = stack.start("up", terminal=True, env={"TERM": "xterm"})
     backend = Pipe(path)
     up.wait_for("waiting: frontend for backend")
     backend.say("one\n")
@@ -150,7 +96,7 @@ def test_the_last_line_of_a_terminal_tells_what_waits(world):
     up.wait_for("hello")
     backend.say("more\n")
     up.wait_for("more")
-    stack.end(up)
+    end(up)
     after = up.out[up.out.index("more"):]
     assert "waiting" not in after and "starting" not in after, "all is up"
 
@@ -160,12 +106,12 @@ def test_elsewhere_what_waits_is_a_line(world):
     path = fifo(world, "go")
     stack = Stack(world, backend=program(ECHO, path, ready="log up"),
                   frontend=shell("echo hello; exec sleep 1000", depends_on={"backend": {"condition": "ready"}}))
-    up = stack.up()
+    up = stack.start("up")
     backend = Pipe(path)
     up.wait_for(rf"^{CLOCK} berth +\| frontend waits for backend", stream="out")
     backend.say("up\n")
     up.wait_for(r"frontend\.1 \| hello$", stream="out")
-    stack.end(up)
+    end(up)
     assert "\r" not in up.out and "\x1b" not in up.out
 
 
@@ -176,7 +122,7 @@ def test_a_slow_reader_gets_every_line_and_keeps_nobody_else_waiting(world):
     done = {name: os.path.join(world.home, f"done-{name}") for name in names}
     stack = Stack(world, **{name: program(COUNTER, count, done[name]) for name in names})
     read, write = os.pipe()
-    up = stack.up(stdout=write)
+    up = stack.start("up", stdout=write)
     os.close(write)
     wait_until(lambda: len(world.services()) == len(names), "all run")
     # 2.2 MB are more than our pipe and theirs take.
@@ -192,7 +138,7 @@ def test_a_slow_reader_gets_every_line_and_keeps_nobody_else_waiting(world):
     thread = threading.Thread(target=reader)
     thread.start()
     wait_until(lambda: all(os.path.exists(path) for path in done.values()), "all have said it", deadline=30)
-    stack.end(up)
+    end(up)
     thread.join(30)
     os.close(read)
     assert not thread.is_alive()
@@ -208,7 +154,7 @@ def test_a_reader_that_has_gone_leaves_nothing_behind(world):
     path = fifo(world, "go")
     stack = Stack(world, api=program(ECHO, path))
     read, write = os.pipe()
-    up = stack.up(stdout=write)
+    up = stack.start("up", stdout=write)
     os.close(write)
     api = Pipe(path)
     api.say("one\n")
@@ -225,7 +171,7 @@ def test_a_stack_in_the_foreground_has_logs_too(world):
     stack = Stack(world, migrate=shell("echo migrating"),
                   api=program(ECHO, path, depends_on={"migrate": {"condition": "completed"}}),
                   web=program(ECHO, other, depends_on={"migrate": {"condition": "completed"}}))
-    up = stack.up()
+    up = stack.start("up")
     api, web = Pipe(path), Pipe(other)
     api.say("one\n")
     up.wait_for(r"api\.1 +\| one$", stream="out")
@@ -235,7 +181,7 @@ def test_a_stack_in_the_foreground_has_logs_too(world):
     web.say("two\n")
     follower.wait_for(r"web\.1 +\| two$", stream="out")
     assert lines_of(follower, "migrate.1")[0] == "migrating", "why it is not there any more is in its log"
-    stack.end(up)
+    end(up)
     assert follower.wait() == 0 and follower.err == ""
 
 

@@ -16,9 +16,8 @@ import sys
 import pytest
 
 from berthtest import BERTH, UNKNOWN, ids, root_and_user, wait_until
-
-CLOCK = r"\d\d:\d\d:\d\d"
-STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+from speakers import CLOCK, ECHO, STAMP, Pipe
+from stacks import fifo
 
 # Says ARGV[1] numbered lines, the last without a newline, then makes the file ARGV[2] and waits to be ended.
 COUNTER = """
@@ -30,17 +29,6 @@ open(sys.argv[2], "w").close()
 signal.pause()
 """
 
-# Says what it reads from the FIFO ARGV[1], as it comes; ends at its end.
-ECHO = """
-import os, sys
-fd = os.open(sys.argv[1], os.O_RDONLY)
-while True:
-    data = os.read(fd, 65536)
-    if not data:
-        break
-    os.write(1, data)
-"""
-
 
 def python(program, *arguments):
     return [sys.executable, "-u", "-c", program, *map(str, arguments)]
@@ -50,23 +38,13 @@ def background(world, name, *argv, options=()):
     return world.run_d("--name", name, "--port", "none", *options, "--", *argv)["service"]
 
 
-class Echo:
+class Echo(Pipe):
     """A service that says what the test wants it to."""
 
     def __init__(self, world, name, options=()):
-        self.fifo = os.path.join(world.folder, f"fifo-{name}")
-        os.mkfifo(self.fifo)
-        world.give(self.fifo)
-        self.service = background(world, name, *python(ECHO, self.fifo), options=options)
-        self.fd = os.open(self.fifo, os.O_WRONLY)
-
-    def say(self, text):
-        data = text.encode() if isinstance(text, str) else text
-        while data:
-            data = data[os.write(self.fd, data):]
-
-    def end(self):
-        os.close(self.fd)
+        path = fifo(world, f"fifo-{name}")
+        self.service = background(world, name, *python(ECHO, path), options=options)
+        super().__init__(path)
 
 
 def logs(world, *arguments, **options):

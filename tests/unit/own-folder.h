@@ -41,6 +41,37 @@ static inline bool own_folder_make(char path[OWN_FOLDER_SIZE])
 	return true;
 }
 
+/* A file in it, or a folder, whose name ends with '/'. */
+struct own_file {
+	const char *name, *text;
+};
+
+static inline bool own_folder_add(const char *path, const struct own_file *file)
+{
+	char below[256];
+	FILE *stream;
+	bool ok;
+
+	snprintf(below, sizeof(below), "%s/%s", path, file->name);
+	if (below[strlen(below) - 1] == '/')
+		return mkdir(below, 0755) == 0;
+	stream = fopen(below, "we");
+	if (!stream)
+		return false;
+	ok = fputs(file->text, stream) >= 0;
+	return fclose(stream) == 0 && ok;
+}
+
+/* The folder with all of @files, up to one without a name. */
+static inline bool own_folder_make_with(char path[OWN_FOLDER_SIZE], const struct own_file *files)
+{
+	bool ok = own_folder_make(path);
+
+	for (; ok && files->name; files++)
+		ok = own_folder_add(path, files);
+	return ok;
+}
+
 static inline bool own_folder_remove(const char *path)
 {
 	return nftw(path, own_folder_remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0;

@@ -12,31 +12,7 @@
 #include "app/init-npm.h"
 #include "app/init.h"
 
-struct file {
-	const char *name, *text; /* folders by a '/' at the end of the name */
-};
-
 static char folder[OWN_FOLDER_SIZE];
-
-static void make_files(const struct file *files)
-{
-	char path[256];
-
-	assert_true(own_folder_make(folder));
-	for (; files->name; files++) {
-		FILE *file;
-
-		snprintf(path, sizeof(path), "%s/%s", folder, files->name);
-		if (path[strlen(path) - 1] == '/') {
-			assert_int_equal(mkdir(path, 0755), 0);
-			continue;
-		}
-		file = fopen(path, "w");
-		assert_non_null(file);
-		assert_true(fputs(files->text, file) >= 0);
-		assert_int_equal(fclose(file), 0);
-	}
-}
 
 static void scripts_are_those_of_the_package(void **state)
 {
@@ -56,14 +32,14 @@ static void scripts_are_those_of_the_package(void **state)
 	};
 
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
-		struct file files[] = { { "package.json", rows[i].package },
-					{ rows[i].lock, "" },
-					{ NULL, NULL } };
+		struct own_file files[] = { { "package.json", rows[i].package },
+					    { rows[i].lock, "" },
+					    { NULL, NULL } };
 		BERTH_CLEANUP(berth_init_npm_deinit) struct berth_init_npm npm = { 0 };
 		struct berth_err err = { 0 };
 		char path[OWN_FOLDER_SIZE + 16];
 
-		make_files(files);
+		assert_true(own_folder_make_with(folder, files));
 		assert_int_equal(berth_init_npm_make(folder, false, &npm, &err), 0);
 		assert_true(npm.changed);
 		snprintf(path, sizeof(path), "%s/package.json", folder);
@@ -79,15 +55,15 @@ static void scripts_are_those_of_the_package(void **state)
 
 static void without_a_script_to_start_there_are_none(void **state)
 {
-	static const struct file files[] = { { "package.json", "{}" }, { NULL, NULL } };
-	static const struct file none[] = { { NULL, NULL } };
+	static const struct own_file files[] = { { "package.json", "{}" }, { NULL, NULL } };
+	static const struct own_file none[] = { { NULL, NULL } };
 	struct berth_init_npm npm = { 0 };
 	struct berth_err err = { 0 };
 
-	make_files(files);
+	assert_true(own_folder_make_with(folder, files));
 	assert_int_equal(berth_init_npm_make(folder, false, &npm, &err), BERTH_INIT_E_NOTHING);
 	assert_true(own_folder_remove(folder));
-	make_files(none);
+	assert_true(own_folder_make_with(folder, none));
 	assert_int_equal(berth_init_npm_make(folder, false, &npm, &err), -ENOENT);
 	assert_int_equal(err.code, BERTH_ERR_CONFIG);
 	assert_true(own_folder_remove(folder));

@@ -11,31 +11,7 @@
 #include "../own-folder.h"
 #include "app/init.h"
 
-struct file {
-	const char *name, *text; /* folders by a '/' at the end of the name */
-};
-
 static char folder[OWN_FOLDER_SIZE];
-
-static void make_files(const struct file *files)
-{
-	char path[256];
-
-	assert_true(own_folder_make(folder));
-	for (; files->name; files++) {
-		FILE *file;
-
-		snprintf(path, sizeof(path), "%s/%s", folder, files->name);
-		if (path[strlen(path) - 1] == '/') {
-			assert_int_equal(mkdir(path, 0755), 0);
-			continue;
-		}
-		file = fopen(path, "w");
-		assert_non_null(file);
-		assert_true(fputs(files->text, file) >= 0);
-		assert_int_equal(fclose(file), 0);
-	}
-}
 
 /* The services of @yaml, without what stands above and below them. */
 static char *services_of(const char *yaml)
@@ -51,7 +27,7 @@ static char *services_of(const char *yaml)
 static void each_project_has_its_services(void **state)
 {
 	static const struct {
-		struct file files[10];
+		struct own_file files[10];
 		const char *from; /* of --from */
 		const char *services, *notes, *told;
 	} rows[] = {
@@ -146,7 +122,7 @@ static void each_project_has_its_services(void **state)
 		BERTH_AUTO_FREE char *services = NULL;
 		struct berth_err err = { 0 };
 
-		make_files(rows[i].files);
+		assert_true(own_folder_make_with(folder, rows[i].files));
 		if (berth_init_make(folder, rows[i].from, &init, &err) != 0)
 			fail_msg("row %zu: %s", i, err.msg);
 		services = services_of(init.yaml);
@@ -160,7 +136,7 @@ static void each_project_has_its_services(void **state)
 static void where_nothing_can_be_told_that_is_said(void **state)
 {
 	static const struct {
-		struct file files[4];
+		struct own_file files[4];
 		const char *from;
 		int r;
 		const char *msg, *hint;
@@ -230,7 +206,7 @@ static void where_nothing_can_be_told_that_is_said(void **state)
 		struct berth_init init = { .count = 77 };
 		struct berth_err err = { 0 };
 
-		make_files(rows[i].files);
+		assert_true(own_folder_make_with(folder, rows[i].files));
 		if (berth_init_make(folder, rows[i].from, &init, &err) != rows[i].r)
 			fail_msg("row %zu: %s", i, err.msg);
 		if (rows[i].msg)
@@ -246,22 +222,22 @@ static void where_nothing_can_be_told_that_is_said(void **state)
 
 static void up_is_told_what_init_would_write(void **state)
 {
-	static const struct file files[] = {
+	static const struct own_file files[] = {
 		{ "package.json", "{\"scripts\": {\"dev\": \"vite\"}}" },
 		{ "compose.yaml", "services: {db: {image: redis, volumes: [x]}}" },
 		{ NULL, NULL },
 	};
-	static const struct file procfile[] = { { "Procfile", "web: x" }, { NULL, NULL } };
+	static const struct own_file procfile[] = { { "Procfile", "web: x" }, { NULL, NULL } };
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str yaml = { 0 };
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str notes = { 0 };
 	struct berth_err err = { 0 };
 
-	make_files(files);
+	assert_true(own_folder_make_with(folder, files));
 	assert_int_equal(berth_init_propose(folder, &yaml, &notes, &err), 0);
 	assert_non_null(strstr(berth_str_text(&yaml), "command: npm run dev\n"));
 	assert_non_null(strstr(berth_str_text(&notes), "db: 'volumes' is left out"));
 	assert_true(own_folder_remove(folder));
-	make_files(procfile);
+	assert_true(own_folder_make_with(folder, procfile));
 	assert_int_equal(berth_init_propose(folder, &yaml, &notes, &err), BERTH_INIT_E_NOTHING);
 	assert_true(own_folder_remove(folder));
 }

@@ -53,7 +53,7 @@ static int set_run(const char *service, uint16_t number, struct berth_err *err)
 	const struct berth_portsfile_port port = { "main", number, number, "" };
 	const struct berth_portsfile_unit unit = { service, 1, "ready", &port, 1 };
 
-	return berth_ports_file_set_run(path, &self, &unit, err);
+	return berth_ports_file_set_run(path, &self, &unit, NULL, err);
 }
 
 static int64_t member(const char *key)
@@ -106,13 +106,13 @@ static void what_a_killed_one_has_left_is_taken_out_by_the_next(void **state)
 	(void)state;
 	write_text("{\"api_port\": 4999}");
 	dead.supervisor.start_ticks--;
-	assert_int_equal(berth_ports_file_set_run(path, &dead, &unit, NULL), 0);
+	assert_int_equal(berth_ports_file_set_run(path, &dead, &unit, NULL, NULL), 0);
 	assert_int_equal(member("api_port"), 5000);
 	assert_int_equal(set_run("web", 5001, NULL), 0);
 	assert_int_equal(member("api_port"), 4999);
 	dead = self;
 	dead.boot = "another";
-	assert_int_equal(berth_ports_file_set_run(path, &dead, &unit, NULL), 0);
+	assert_int_equal(berth_ports_file_set_run(path, &dead, &unit, NULL, NULL), 0);
 	assert_int_equal(berth_ports_file_clean(path, NULL), 0);
 	assert_int_equal(member("api_port"), 4999);
 	assert_int_equal(member("web_port"), 5001);
@@ -159,16 +159,48 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 	assert_non_null(strstr(err.msg, "cannot write '/proc/self/none/.ports.json'"));
 }
 
-/* Whoever holds the lock for ever holds nobody up. */
+/* As a supervisor does it: it is told to come again. */
+static int set_run_soon(const char *service, uint16_t number, int64_t *since_ns)
+{
+	const struct berth_portsfile_port port = { "main", number, number, "" };
+	const struct berth_portsfile_unit unit = { service, 1, "ready", &port, 1 };
+
+	return berth_ports_file_set_run(path, &self, &unit, since_ns, NULL);
+}
+
+/* Whoever holds the lock for ever holds nobody up for ever. */
 static void a_lock_that_is_never_given_back_is_not_waited_for(void **state)
 {
 	int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t since_ns = 0;
+	int again = 0;
 
 	(void)state;
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(set_run("api", 5000, NULL), 0);
 	assert_int_equal(member("api_port"), 5000);
+	for (; set_run_soon("web", 5001, &since_ns) == -EAGAIN; again++) {
+		assert_true(since_ns > 0);
+		assert_int_equal(member("web_port"), 0);
+	}
+	assert_true(again > 0);
+	assert_int_equal(since_ns, 0);
+	assert_int_equal(member("web_port"), 5001);
 	close(fd);
+}
+
+static void one_that_is_given_back_is_had_the_next_time(void **state)
+{
+	int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t since_ns = 0;
+
+	(void)state;
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(set_run_soon("api", 5000, &since_ns), -EAGAIN);
+	close(fd);
+	assert_int_equal(set_run_soon("api", 5000, &since_ns), 0);
+	assert_int_equal(since_ns, 0);
+	assert_int_equal(member("api_port"), 5000);
 }
 
 static void of_many_at_once_none_is_lost(void **state)
@@ -184,10 +216,16 @@ static void of_many_at_once_none_is_lost(void **state)
 		if (fork() != 0)
 			continue;
 		for (int round = 0; round < ROUNDS; round++) {
+			uint16_t number = (uint16_t)(5000 + i * ROUNDS + round);
+			int64_t since_ns = 0;
 			char service[16];
+			int r;
 
 			snprintf(service, sizeof(service), "s%d", i);
-			if (set_run(service, (uint16_t)(5000 + i * ROUNDS + round), NULL) < 0)
+			do
+				r = set_run_soon(service, number, &since_ns);
+			while (r == -EAGAIN);
+			if (r < 0)
 				_exit(1);
 		}
 		_exit(0);
@@ -215,6 +253,7 @@ int main(void)
 		IN_FOLDER(a_link_is_neither_followed_nor_replaced),
 		IN_FOLDER(a_folder_that_is_not_there_is_an_error),
 		IN_FOLDER(a_lock_that_is_never_given_back_is_not_waited_for),
+		IN_FOLDER(one_that_is_given_back_is_had_the_next_time),
 		IN_FOLDER(of_many_at_once_none_is_lost),
 	};
 

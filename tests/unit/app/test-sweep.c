@@ -410,7 +410,7 @@ static void say_in_ports_file(const char *path, const struct berth_proc_id *owne
 	const struct berth_portsfile_owner who = { *owner, boot };
 
 	assert_int_equal(berth_procfs_boot_id(boot), 0);
-	assert_int_equal(berth_ports_file_set_run(path, &who, &unit, NULL), 0);
+	assert_int_equal(berth_ports_file_set_run(path, &who, &unit, NULL, NULL), 0);
 }
 
 static void what_a_record_has_put_around_is_taken_back(void **state)
