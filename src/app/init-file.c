@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "os/statefile.h"
+#include "os/userfile.h"
 
 enum {
 	FILE_MAX = 1024 * 1024,
@@ -33,13 +33,11 @@ bool berth_init_file_is_there(const char *folder, const char *name)
 int berth_init_file_read(const char *folder, const char *name, char **ret_text, size_t *ret_len,
 			 struct berth_err *err)
 {
-	char path[PATH_MAX], real[PATH_MAX], shown[256];
+	char path[PATH_MAX], shown[256];
 	int r = -ENAMETOOLONG;
 
 	if (join(folder, name, path))
-		r = realpath(path, real)
-			    ? berth_statefile_read(AT_FDCWD, real, FILE_MAX, ret_text, ret_len)
-			    : -errno;
+		r = berth_userfile_read(path, FILE_MAX, ret_text, ret_len);
 	if (r < 0) {
 		berth_err_errno(err, r, "cannot read '%s'",
 				berth_str_printable(name, (size_t)-1, shown, sizeof(shown)));

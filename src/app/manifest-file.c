@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
-#include "os/statefile.h"
+#include "os/userfile.h"
 #include "stack/procfile.h"
 
 enum {
@@ -145,11 +145,15 @@ int berth_manifest_file_dotenv(const char *path, struct berth_dotenv *ret_dotenv
 	slash[slash == folder] = '\0';
 	if (!join(folder, ".env", dotenv))
 		return berth_err_errno(err, -ENAMETOOLONG, "cannot read '%s/.env'", folder);
-	r = berth_statefile_read(AT_FDCWD, dotenv, FILE_MAX, &text, &len);
-	if (r == -ENOENT)
+	r = berth_userfile_read(dotenv, FILE_MAX, &text, &len);
+	/* Python's virtual environments are folders of that name. */
+	if (r == -ENOENT || r == -EISDIR)
 		return 0;
-	if (r < 0)
-		return berth_err_errno(err, r, "cannot read '%s'", dotenv);
+	if (r < 0) {
+		berth_err_errno(err, r, "cannot read '%s'", dotenv);
+		err->code = BERTH_ERR_CONFIG;
+		return r;
+	}
 	return berth_dotenv_parse(text, len, dotenv, ret_dotenv, err);
 }
 
@@ -177,14 +181,13 @@ int berth_manifest_file_load(const char *path, enum berth_manifest_kind kind,
 			     struct berth_manifest *ret_manifest, struct berth_err *err)
 {
 	const struct berth_interpolate_source source = { find_value, spec->dotenv };
-	char real[PATH_MAX], *text;
+	char *text;
 	size_t len;
 	int r;
 
 	*ret_text = NULL;
 	*ret_len = 0;
-	r = realpath(path, real) ? berth_statefile_read(AT_FDCWD, real, FILE_MAX, &text, &len)
-				 : -errno;
+	r = berth_userfile_read(path, FILE_MAX, &text, &len);
 	if (r < 0) {
 		berth_err_errno(err, r, "cannot read '%s'", path);
 		err->code = BERTH_ERR_CONFIG;

@@ -5,15 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/export-file.h"
 #include "app/ports-file.h"
 #include "app/siblings.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "os/statefile.h"
-#include "stack/exports.h"
 
 enum {
-	EXPORTS_MODE = 0644,
 	AGAIN_NS = 10 * BERTH_NS_PER_MS, /* the ports file, when another one writes it */
 };
 
@@ -76,21 +74,18 @@ static void write_ports(struct berth_supervisor *supervisor, struct berth_err *e
 static void write_exports(struct berth_supervisor *supervisor, struct berth_err *err)
 {
 	const char *path = supervisor->stack->stack->export_env;
+	static const char *const none[] = { NULL };
 	struct berth_unit_words words = { 0 };
-	struct berth_str text = { 0 };
-	int r = -ENOMEM;
 
 	if (!path)
 		return;
 	berth_siblings_add(supervisor, NULL, &words);
-	if (words.items)
-		berth_exports_format(BERTH_EXPORTS_DOTENV, (const char *const *)words.items, &text);
-	if (!words.failed && !text.failed)
-		r = berth_statefile_write_path(path, berth_str_text(&text), text.len, EXPORTS_MODE);
-	if (r < 0)
-		berth_err_errno(err, r, "cannot write '%s'", path);
+	if (words.failed)
+		berth_err_errno(err, -ENOMEM, "cannot write '%s'", path);
+	else
+		(void)!berth_export_file_write(
+			path, words.items ? (const char *const *)words.items : none, err);
 	berth_unit_free_words(words.items);
-	berth_str_deinit(&text);
 }
 
 void berth_stack_file_write(struct berth_supervisor *supervisor)
@@ -110,6 +105,6 @@ void berth_stack_file_remove(struct berth_supervisor *supervisor)
 
 	(void)!berth_ports_file_drop_stack(stack->ports_file, stack->identity.key, &err);
 	if (stack->export_env)
-		unlink(stack->export_env);
+		berth_export_file_remove(stack->export_env);
 	say_once(supervisor, &err);
 }

@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 #include "base/time.h"
-#include "os/statefile.h"
+#include "os/userfile.h"
 #include "service/defaults.h"
 #include "stack/command.h"
 
@@ -85,7 +85,7 @@ static int load_env_file(struct berth_stack_service *service, const char *path,
 	struct berth_dotenv one = { 0 };
 	struct berth_dotenv_entry *grown;
 	size_t len;
-	int r = berth_statefile_read(AT_FDCWD, path, ENV_FILE_MAX, &text, &len);
+	int r = berth_userfile_read(path, ENV_FILE_MAX, &text, &len);
 
 	if (r < 0) {
 		berth_err_errno(err, r, "cannot read '%s'", path);

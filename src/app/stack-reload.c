@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "os/statefile.h"
+#include "os/userfile.h"
 
 enum {
 	TEXT_MAX = 1024 * 1024,
@@ -23,7 +23,7 @@ static bool has_changed(const struct berth_stack *stack)
 	BERTH_AUTO_FREE char *text = NULL;
 	size_t len;
 
-	if (berth_statefile_read(AT_FDCWD, stack->file, TEXT_MAX, &text, &len) < 0)
+	if (berth_userfile_read(stack->file, TEXT_MAX, &text, &len) < 0)
 		return false;
 	return len != stack->text_len || memcmp(text, stack->text, len) != 0;
 }

@@ -244,9 +244,34 @@ int berth_stack_settle_wishes(struct berth_stack *stack, const struct berth_stac
 	return r;
 }
 
+/* The port of @wish whose first number is that of @other; NULL: none. */
+static const struct berth_wish_port *find_same(const struct berth_wish *wish,
+					       const struct berth_wish_port *other)
+{
+	for (size_t i = 0; i < wish->port_count && other->list_len; i++)
+		if (wish->ports[i].list_len && wish->ports[i].list[0] == other->list[0])
+			return &wish->ports[i];
+	return NULL;
+}
+
+/*
+ * Is that number no affair of @other's, since @own wishes it too and goes before? A number that was
+ * said for this start goes before one that stands in the manifest, and of two of a kind the service
+ * that is written first. The manifest itself has each number once.
+ */
+static bool goes_before(const struct berth_wish_port *own, bool first,
+			const struct berth_wish_port *other)
+{
+	if (own->udp != other->udp)
+		return true;
+	return own->moved == other->moved ? first : own->moved;
+}
+
 void berth_stack_add_others(const struct berth_stack *stack, size_t member,
 			    struct berth_portset *set)
 {
+	const struct berth_wish *own = &stack->services[member].job->wish;
+
 	for (size_t i = 0; i < stack->manifest.service_count; i++) {
 		const struct berth_wish *wish = &stack->services[i].job->wish;
 
@@ -255,8 +280,9 @@ void berth_stack_add_others(const struct berth_stack *stack, size_t member,
 		for (size_t j = 0; j < wish->port_count; j++) {
 			const struct berth_wish_port *port = &wish->ports[j];
 			uint16_t number = port->list_len ? port->list[0] : port->alias;
+			const struct berth_wish_port *same = find_same(own, port);
 
-			if (number)
+			if (number && (!same || !goes_before(same, member < i, port)))
 				berth_portset_add(set, (struct berth_range){ number, number });
 		}
 	}

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "app/control.h"
+#include "app/export-file.h"
 #include "app/front.h"
 #include "app/init.h"
 #include "app/inner.h"
@@ -399,6 +400,9 @@ static int run_up(struct berth_cli *cli, void *arguments, struct berth_err *err)
 			return berth_err_errno(err, -ENOMEM, "cannot remember a path");
 	}
 	stack->export_env = export_env ? export_env : args->export_env;
+	r = stack->export_env ? berth_export_file_check(stack->export_env, err) : 0;
+	if (r < 0)
+		return r;
 	stack->abort_on_exit = args->abort_on_exit;
 	stack->console = console_of(args, cli);
 	sweep_for(stack);

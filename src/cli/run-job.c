@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "cli/ask.h"
 #include "cli/owner.h"
-#include "os/statefile.h"
+#include "os/userfile.h"
 #include "service/defaults.h"
 #include "service/name.h"
 #include "stack/template.h"
@@ -210,12 +210,16 @@ static int load_dotenv(const char *path, bool must, struct berth_dotenv *ret_env
 {
 	BERTH_AUTO_FREE char *text = NULL;
 	size_t len;
-	int r = berth_statefile_read(AT_FDCWD, path, 1024 * 1024, &text, &len);
+	int r = berth_userfile_read(path, 1024 * 1024, &text, &len);
 
-	if (r < 0 && !must)
+	/* Python's virtual environments are folders of that name. */
+	if (!must && (r == -ENOENT || r == -EISDIR))
 		return 0;
-	if (r < 0)
-		return berth_err_errno(err, r, "cannot read '%s'", path);
+	if (r < 0) {
+		berth_err_errno(err, r, "cannot read '%s'", path);
+		err->code = BERTH_ERR_CONFIG;
+		return r;
+	}
 	return berth_dotenv_parse(text, len, path, ret_env, err);
 }
 
@@ -225,7 +229,7 @@ static json_t *load_package(void)
 	BERTH_AUTO_FREE char *text = NULL;
 	size_t len;
 
-	if (berth_statefile_read(AT_FDCWD, "package.json", 1024 * 1024, &text, &len) < 0)
+	if (berth_userfile_read("package.json", 1024 * 1024, &text, &len) < 0)
 		return NULL;
 	return berth_json_parse(text, len);
 }

@@ -226,6 +226,7 @@ void berth_wish_move(struct berth_wish *wish, size_t index, uint16_t number)
 			put_first(&wish->ports[i], (uint16_t)other);
 	}
 	put_first(moved, number);
+	moved->moved = true;
 	move_range(&wish->range, number);
 }
 

@@ -22,6 +22,7 @@ struct berth_wish_port {
 	size_t list_len; /* 0: no wish of its own */
 	uint16_t alias; /* what its program and its neighbours call it, where the wish is another
 			   number; 0: nothing */
+	bool moved; /* its wish was said by berth_wish_move() */
 };
 
 struct berth_wish {

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/yaml.h"
 #include "os/statefile.h"
+#include "os/userfile.h"
 
 enum {
 	FILE_SIZE_MAX = 1 << 20,
@@ -337,20 +338,6 @@ int berth_settings_parse(const char *text, size_t len, const char *home,
 	return 0;
 }
 
-/* Dotfiles are often links into a repository. */
-static int read_source(struct berth_settings_source *source)
-{
-	char resolved[PATH_MAX];
-	int r = berth_statefile_read(AT_FDCWD, source->path, FILE_SIZE_MAX, &source->text,
-				     &source->len);
-
-	if (r != -ELOOP)
-		return r;
-	if (!realpath(source->path, resolved))
-		return -errno;
-	return berth_statefile_read(AT_FDCWD, resolved, FILE_SIZE_MAX, &source->text, &source->len);
-}
-
 int berth_settings_load(struct berth_settings *ret_settings,
 			struct berth_settings_source *ret_source, struct berth_faults *faults,
 			struct berth_err *err)
@@ -369,7 +356,8 @@ int berth_settings_load(struct berth_settings *ret_settings,
 		return 0;
 	}
 	snprintf(ret_source->path, sizeof(ret_source->path), "%s%s", folder, name);
-	r = read_source(ret_source);
+	r = berth_userfile_read(ret_source->path, FILE_SIZE_MAX, &ret_source->text,
+				&ret_source->len);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		*ret_settings = (struct berth_settings){ 0 };
 		return 0;

@@ -262,6 +262,22 @@ def test_the_same_is_kept_as_lines_of_an_environment(world):
     assert not os.path.exists(os.path.join(world.project, "ports.env"))
 
 
+@ids("S2", "S6", "F7")
+def test_a_file_of_the_users_is_never_taken_for_it(world):
+    """Symptom: `up --export-env .env` replaced the user's .env, and removed it in the end."""
+    stack = Stack(world, backend=server(9000))
+    path = world.write(".env", "SECRET=1\n")
+    os.symlink(path, os.path.join(world.project, "link.env"))
+    for name in (".env", "link.env"):
+        result = stack.berth("up", "-d", "--export-env", name, check=USAGE)
+        assert f"{name}' is not berth's, and would be lost" in result.err, result
+    stack.berth("up", "-d", "--export-env", "ports.env")
+    os.unlink(os.path.join(world.project, "ports.env"))
+    os.rename(path, os.path.join(world.project, "ports.env"))
+    stack.berth("down")
+    assert read_lines(os.path.join(world.project, "ports.env")) == ["SECRET=1"]
+
+
 @ids("S2", "S3")
 @root_and_user
 @pytest.mark.parametrize("text", ["not json", '{"backend_port": }', "[1, 2]", '{"backend_port": "many"}', '{"backend_port": 99999}'])

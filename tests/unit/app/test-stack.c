@@ -368,6 +368,43 @@ static void numbers_that_siblings_are_known_by_are_not_taken(void **state)
 	assert_false(berth_portset_has(set, 7100));
 }
 
+/* Whom a number was told for goes before whom it was written for; nobody is kept from it by both. */
+static void of_two_that_wish_one_number_one_is_kept_from_it(void **state)
+{
+	static const struct {
+		const char *flag, *manifest;
+		uint16_t number;
+		size_t kept; /* service */
+	} rows[] = {
+		{ "api=9710", "{api: {command: x, port: 9700}, web: {command: x, port: 9710}}",
+		  9710, 1 },
+		{ "web=9700", "{api: {command: x, port: 9700}, web: {command: x, port: 9710}}",
+		  9700, 0 },
+		{ "web=9700", "{api: {command: x, port: 9700}, web: {command: x}}", 9700, 0 },
+		{ NULL, "{api: {command: x, port: 53/udp}, web: {command: x, port: 53}}", 53, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		const struct berth_stack_spec how = { .wishes = &rows[i].flag,
+						      .wish_count = rows[i].flag ? 1 : 0 };
+		BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
+		char text[256];
+
+		snprintf(text, sizeof(text), "services: %s\n", rows[i].manifest);
+		write_text("berth.yaml", text);
+		stack = load_well(&how);
+		for (size_t member = 0; member < 2; member++) {
+			BERTH_AUTO_FREE struct berth_portset *set = calloc(1, sizeof(*set));
+
+			assert_non_null(set);
+			berth_stack_add_others(stack, member, set);
+			if (berth_portset_has(set, rows[i].number) != (member == rows[i].kept))
+				fail_msg("%s, service %zu", rows[i].manifest, member);
+		}
+	}
+}
+
 /* "backend frontend" */
 static void assert_wanted(const char *what, const struct berth_stack_spec *how, const char *names)
 {
@@ -503,6 +540,7 @@ int main(void)
 		in_folder(copies_have_names_and_files_of_their_own),
 		in_folder(names_of_copies_are_no_paths),
 		in_folder(numbers_that_siblings_are_known_by_are_not_taken),
+		in_folder(of_two_that_wish_one_number_one_is_kept_from_it),
 		in_folder(who_is_wanted_brings_whom_it_needs_or_mentions),
 		in_folder(what_is_not_there_is_named_with_the_closest),
 		in_folder(a_job_has_what_the_manifest_says),
