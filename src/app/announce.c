@@ -241,9 +241,12 @@ static void announce_port(struct berth_unit *unit, size_t index)
 	} else {
 		announce(unit, "%s is %s", name, url);
 	}
-	for (size_t i = 0; i < unit->job->link_count && index == 0; i++)
-		announce(unit, "%s %s: %s%s", name, unit->job->links[i].name, url,
-			 unit->job->links[i].path);
+	for (size_t i = 0; i < unit->job->link_count && index == 0; i++) {
+		const struct berth_manifest_link *link = &unit->job->links[i];
+		BERTH_AUTO_FREE char *path = berth_unit_expand_text(unit, link->path);
+
+		announce(unit, "%s %s: %s%s", name, link->name, url, path ? path : "");
+	}
 }
 
 void berth_unit_look_up(struct berth_unit *unit)

@@ -436,14 +436,20 @@ static void ask(struct berth_unit_check *check, int64_t now_ns)
 	struct berth_worker *worker = check->worker;
 	const struct berth_job *job = worker->unit->job;
 	const struct berth_check *how = check->live ? &job->live : ready_check(job);
+	BERTH_AUTO_FREE char *path = NULL;
+	struct berth_check filled = *how;
 	int r;
 
+	if (how->kind == BERTH_CHECK_HTTP)
+		filled.arg = path = berth_unit_expand_text(worker->unit, how->arg);
 	berth_probe_start(&check->probe, now_ns);
-	if (job->outside && how->kind != BERTH_CHECK_EXEC)
-		r = find_port(worker->unit, 0, &check->port) ? ask_outside(check, how, now_ns)
+	if (how->kind == BERTH_CHECK_HTTP && !path)
+		r = -ENOMEM;
+	else if (job->outside && how->kind != BERTH_CHECK_EXEC)
+		r = find_port(worker->unit, 0, &check->port) ? ask_outside(check, &filled, now_ns)
 							     : -ENOTCONN;
 	else if (how->kind != BERTH_CHECK_EXEC)
-		r = ask_listeners(check, how, now_ns);
+		r = ask_listeners(check, &filled, now_ns);
 	else if (!job->no_port && !job->outside &&
 		 !berth_ports_is_ready(&worker->unit->ports, worker->serial))
 		r = -ENOTCONN;

@@ -79,7 +79,9 @@ static json_t *links_document(const struct berth_unit *unit, size_t index, const
 	char text[512];
 
 	for (size_t i = 0; i < job->link_count && index == 0 && *url; i++) {
-		snprintf(text, sizeof(text), "%s%s", url, job->links[i].path);
+		BERTH_AUTO_FREE char *path = berth_unit_expand_text(unit, job->links[i].path);
+
+		snprintf(text, sizeof(text), "%s%s", url, path ? path : "");
 		json_object_set_new(links, job->links[i].name, berth_json_text(text));
 	}
 	return links;

@@ -123,6 +123,19 @@ int berth_unit_expand_words(const struct berth_unit *unit, const char *const *wo
 	return r;
 }
 
+char *berth_unit_expand_text(const struct berth_unit *unit, const char *text)
+{
+	const char *const words[] = { text, NULL };
+	struct berth_unit_words filled = { 0 };
+	struct berth_err err = { 0 };
+	char *word = NULL;
+
+	if (berth_unit_expand_words(unit, words, &filled, &err) == 0)
+		word = BERTH_STEAL(filled.items[0]);
+	berth_unit_free_words(filled.items);
+	return word ? word : strdup(text);
+}
+
 static void set_pair(struct berth_unit_words *env, const char *assignment)
 {
 	char name[256];

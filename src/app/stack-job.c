@@ -13,6 +13,7 @@
 #include "os/userfile.h"
 #include "service/defaults.h"
 #include "stack/command.h"
+#include "stack/template.h"
 
 enum {
 	ENV_FILE_MAX = 1024 * 1024,
@@ -139,12 +140,16 @@ static int make_env(const struct berth_manifest_service *manifest,
 		return no_memory(manifest, err);
 	for (size_t i = 0; i < manifest->environment_count; i++) {
 		const struct berth_manifest_variable *variable = &manifest->environment[i];
+		const char *own = variable->value ? NULL : getenv(variable->name);
 		struct berth_str text = { 0 };
 
-		/* As it is in our own environment, which the service has anyway. */
-		if (!variable->value)
+		if (!variable->value && !own)
 			continue;
-		berth_str_addf(&text, "%s=%s", variable->name, variable->value);
+		berth_str_addf(&text, "%s=%s", variable->name,
+			       variable->value ? variable->value : "");
+		/* As it is in our own environment, and so before the same in an env_file. */
+		if (own)
+			berth_template_escape(own, &text);
 		service->env[count] = berth_str_steal(&text);
 		if (!service->env[count++])
 			return no_memory(manifest, err);

@@ -361,6 +361,8 @@ void berth_unit_forget_old_command(struct berth_unit *unit);
 /* The command and the values of -e, with {port} and its like filled in; the latter go into @env. */
 BERTH_MUST_USE int berth_unit_expand(const struct berth_unit *unit, struct berth_unit_words *argv,
 				     struct berth_unit_words *env, struct berth_err *err);
+/* One text; as it stands where a name in it has no value yet. The caller frees it. NULL: -ENOMEM. */
+char *berth_unit_expand_text(const struct berth_unit *unit, const char *text);
 /* The same for @words. CONFIG: a name that nobody knows, where that matters. */
 BERTH_MUST_USE int berth_unit_expand_words(const struct berth_unit *unit, const char *const *words,
 					   struct berth_unit_words *ret_words,

@@ -32,6 +32,15 @@ static void line(struct berth_cli *cli, const char *name, const char *fmt, ...)
 	berth_out_result(&cli->out, "  %-11s %s\n", name, text);
 }
 
+static void print_links(struct berth_cli *cli, const json_t *port)
+{
+	const char *name;
+	json_t *url;
+
+	json_object_foreach (json_object_get(port, "links"), name, url)
+		line(cli, name, "%s", json_string_value(url));
+}
+
 static void print_port(struct berth_cli *cli, const json_t *port, bool outside)
 {
 	const char *url = berth_json_string(port, "url", NULL);
@@ -60,6 +69,7 @@ static void print_port(struct berth_cli *cli, const json_t *port, bool outside)
 	if (berth_str_text(&text))
 		line(cli, berth_json_string(port, "name", "port"), "%s", berth_str_text(&text));
 	berth_str_deinit(&text);
+	print_links(cli, port);
 }
 
 static bool has_failed(const json_t *of)

@@ -6,6 +6,11 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "stack/template.h"
+
+enum {
+	DEPTH_MAX = 8, /* of defaults within defaults */
+};
 
 static size_t name_length(const char *text)
 {
@@ -79,17 +84,31 @@ static int read_reference(const char *text, struct reference *ret_reference, str
 	return 0;
 }
 
+static int fill(const char *text, const struct berth_interpolate_source *source, int depth,
+		struct berth_str *out, struct berth_err *err);
+
+static int add_default(const struct reference *reference,
+		       const struct berth_interpolate_source *source, int depth,
+		       struct berth_str *out, struct berth_err *err)
+{
+	if (depth == DEPTH_MAX)
+		return refuse(reference->text, "is a default within too many others", err);
+	return fill(reference->text, source, depth + 1, out, err);
+}
+
 static int add_value(const struct reference *reference,
-		     const struct berth_interpolate_source *source, struct berth_str *out,
-		     struct berth_err *err)
+		     const struct berth_interpolate_source *source, int depth,
+		     struct berth_str *out, struct berth_err *err)
 {
 	const char *value = source ? source->find(source->arg, reference->name) : NULL;
 	char shown[128];
 
-	if (value && *value)
+	if (value && *value && source->literal)
+		berth_template_escape(value, out);
+	else if (value && *value)
 		berth_str_add(out, value);
 	else if (reference->operator== '-')
-		berth_str_add(out, reference->text);
+		return add_default(reference, source, depth, out, err);
 	else if (reference->operator== '?' && source)
 		return berth_err_set(
 			err, -EINVAL, BERTH_ERR_CONFIG, "%s is not set: %s", reference->name,
@@ -97,35 +116,45 @@ static int add_value(const struct reference *reference,
 	return 0;
 }
 
-int berth_interpolate(const char *text, const struct berth_interpolate_source *source,
-		      char **ret_text, struct berth_err *err)
+static int fill(const char *text, const struct berth_interpolate_source *source, int depth,
+		struct berth_str *out, struct berth_err *err)
 {
-	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
-	char *filled;
 	int r;
 
 	while (*text) {
 		size_t plain = strcspn(text, "$");
 		struct reference reference = { 0 };
 
-		berth_str_add_bytes(&out, text, plain);
+		berth_str_add_bytes(out, text, plain);
 		text += plain;
 		if (!*text)
 			break;
 		if (text[1] != '{') {
-			berth_str_add_bytes(&out, text, 1);
+			berth_str_add_bytes(out, text, 1);
 			text += text[1] == '$' ? 2 : 1;
 			continue;
 		}
 		r = read_reference(text, &reference, err);
 		if (r < 0)
 			return r;
-		r = add_value(&reference, source, &out, err);
+		r = add_value(&reference, source, depth, out, err);
 		text += 2 + reference.len;
 		reference_deinit(&reference);
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+int berth_interpolate(const char *text, const struct berth_interpolate_source *source,
+		      char **ret_text, struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
+	int r = fill(text, source, 0, &out, err);
+	char *filled;
+
+	if (r < 0)
+		return r;
 	filled = berth_str_steal(&out);
 	if (!filled)
 		return berth_err_errno(err, -ENOMEM, "cannot fill in a variable");

@@ -146,7 +146,7 @@ static int add_entry(struct berth_manifest_reader *reader, const struct berth_ma
 		return 0;
 	}
 	written = strdup(node->text);
-	if (!written || berth_manifest_reader_expand(reader, node) < 0)
+	if (!written || berth_manifest_reader_expand(reader, node, true) < 0)
 		return -ENOMEM;
 	return add_variable(reader, node->key, strlen(node->key), node->text, written, node->at);
 }
@@ -165,7 +165,7 @@ static int add_item(struct berth_manifest_reader *reader, const struct berth_man
 	if (!node->text[len])
 		return add_variable(reader, node->text, len, NULL, NULL, node->at);
 	written = strdup(node->text + len + 1);
-	if (!written || berth_manifest_reader_expand(reader, node) < 0)
+	if (!written || berth_manifest_reader_expand(reader, node, true) < 0)
 		return -ENOMEM;
 	/* A name with a variable in it is none, and is refused as it became. */
 	equals = strchr(node->text, '=');

@@ -50,7 +50,7 @@ static int read_check(struct berth_manifest_reader *reader, const struct berth_m
 
 	if (!text)
 		return 0;
-	if (strncmp(text, "exec", 4) != 0 && berth_manifest_reader_expand(reader, node) < 0)
+	if (strncmp(text, "exec", 4) != 0 && berth_manifest_reader_expand(reader, node, true) < 0)
 		return -ENOMEM;
 	return take_check(reader, node, node->text, live, into);
 }
@@ -148,16 +148,10 @@ static int read_test(struct berth_manifest_reader *reader, const struct berth_ma
 static int read_disable(struct berth_manifest_reader *reader, const struct berth_manifest_key *key,
 			struct berth_yaml_node *node, void *into)
 {
-	struct berth_manifest_service *service = into;
-	const char *text = berth_manifest_reader_text(reader, key, node, "true or false");
-
-	if (!text)
-		return 0;
-	if (!strcmp(text, "true"))
-		service->ready = (struct berth_check){ .kind = BERTH_CHECK_LISTEN };
-	else if (strcmp(text, "false") != 0)
-		berth_manifest_reader_refuse(reader, key, node, "true or false");
-	return 0;
+	(void)into;
+	/* A test may follow, from an anchor too. */
+	return berth_manifest_value_flag(reader, key, node,
+					 &reader->places[reader->service].disabled);
 }
 
 /* --- restarts ---------------------------------------------------------------------------------- */

@@ -102,20 +102,25 @@ int berth_manifest_reader_item(struct berth_manifest_reader *reader,
 	return 1;
 }
 
-int berth_manifest_reader_expand(struct berth_manifest_reader *reader, struct berth_yaml_node *node)
+int berth_manifest_reader_expand(struct berth_manifest_reader *reader, struct berth_yaml_node *node,
+				 bool template)
 {
+	struct berth_interpolate_source source = { 0 };
 	struct berth_err err = { 0 };
 	char *text;
 	int r;
 
 	for (size_t i = 0; i < node->count; i++) {
-		r = berth_manifest_reader_expand(reader, &node->items[i]);
+		r = berth_manifest_reader_expand(reader, &node->items[i], template);
 		if (r < 0)
 			return r;
 	}
 	if (node->kind != BERTH_YAML_SCALAR || !strchr(node->text, '$'))
 		return 0;
-	r = berth_interpolate(node->text, reader->source, &text, &err);
+	if (reader->source)
+		source = *reader->source;
+	source.literal = template;
+	r = berth_interpolate(node->text, reader->source ? &source : NULL, &text, &err);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {

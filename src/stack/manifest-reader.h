@@ -36,6 +36,7 @@ struct berth_manifest_places {
 	bool has_image; /* or what else stands in the place of a command */
 	bool has_retries; /* restart: on-failure:N */
 	bool has_test; /* of healthcheck, which says when it is ready */
+	bool disabled; /* likewise, which takes that back */
 };
 
 struct berth_manifest_reader {
@@ -81,9 +82,12 @@ int berth_manifest_reader_item(struct berth_manifest_reader *reader,
 			       const struct berth_yaml_node *node, size_t index, const char *what,
 			       const struct berth_yaml_node **ret_item);
 
-/* Fill in ${NAME} in all values at and below @node, but in no keys. -ENOMEM. */
+/*
+ * Fill in ${NAME} in all values at and below @node, but in no keys. @template: {port} means something
+ * there, but not in what comes from a variable, which may be a password. -ENOMEM.
+ */
 BERTH_MUST_USE int berth_manifest_reader_expand(struct berth_manifest_reader *reader,
-						struct berth_yaml_node *node);
+						struct berth_yaml_node *node, bool template);
 
 /* Remember for the end. -ENOMEM. */
 BERTH_MUST_USE int berth_manifest_reader_use(struct berth_manifest_reader *reader, const char *text,

@@ -63,6 +63,10 @@ static int read_service(struct berth_manifest_reader *reader, struct berth_yaml_
 	r = berth_manifest_value_map(reader, BERTH_MANIFEST_LEVEL_SERVICE, node, service);
 	if (r < 0)
 		return r;
+	if (reader->places[reader->service].disabled && reader->places[reader->service].has_test) {
+		service->ready = (struct berth_check){ .kind = BERTH_CHECK_LISTEN };
+		reader->places[reader->service].has_test = false;
+	}
 	/* Nothing of it listens: it is ready when it runs, unless something else was said. */
 	if (service->no_port && service->ready.kind == BERTH_CHECK_LISTEN &&
 	    !berth_manifest_reader_has(reader, reader->service, "ready"))

@@ -11,8 +11,9 @@
 #include "base/time.h"
 #include "base/value.h"
 
-static int read_flag(struct berth_manifest_reader *reader, const struct berth_manifest_key *key,
-		     struct berth_yaml_node *node, void *into)
+int berth_manifest_value_flag(struct berth_manifest_reader *reader,
+			      const struct berth_manifest_key *key, struct berth_yaml_node *node,
+			      void *into)
 {
 	static const struct {
 		const char *word;
@@ -311,7 +312,7 @@ static int read_map(struct berth_manifest_reader *reader, const struct berth_man
 }
 
 static const struct berth_manifest_value_row rows[] = {
-	{ BERTH_MANIFEST_T_FLAG, read_flag },
+	{ BERTH_MANIFEST_T_FLAG, berth_manifest_value_flag },
 	{ BERTH_MANIFEST_T_COUNT, read_count },
 	{ BERTH_MANIFEST_T_U16, read_u16 },
 	{ BERTH_MANIFEST_T_MS, read_ms },
@@ -358,6 +359,12 @@ static bool is_filled_in(const struct berth_manifest_key *key, const struct bert
 	return !key->shell || node->kind != BERTH_YAML_SCALAR;
 }
 
+/* Are there {port} and its like in its values? */
+static bool is_template(const struct berth_manifest_key *key)
+{
+	return key->shell || key->type == BERTH_MANIFEST_T_LINKS;
+}
+
 static void refuse_key(struct berth_manifest_reader *reader, enum berth_manifest_level level,
 		       const struct berth_yaml_node *node, const struct berth_manifest_key *key)
 {
@@ -389,7 +396,8 @@ static int read_key(struct berth_manifest_reader *reader, enum berth_manifest_le
 		places->values[index] = node->at;
 	}
 	before = berth_faults_count(reader->faults);
-	if (is_filled_in(key, node) && berth_manifest_reader_expand(reader, node) < 0)
+	if (is_filled_in(key, node) &&
+	    berth_manifest_reader_expand(reader, node, is_template(key)) < 0)
 		return -ENOMEM;
 	/* What could not be filled in is no value. */
 	if (berth_faults_count(reader->faults) > before)

@@ -17,6 +17,11 @@ BERTH_MUST_USE int berth_manifest_value_map(struct berth_manifest_reader *reader
 					    enum berth_manifest_level level,
 					    struct berth_yaml_node *node, void *into);
 
+/* true, false, yes or no, into a bool. Never fails. */
+int berth_manifest_value_flag(struct berth_manifest_reader *reader,
+			      const struct berth_manifest_key *key, struct berth_yaml_node *node,
+			      void *into);
+
 /* Reads a value of @type; the arguments as above, @key being its row. -ENOMEM. */
 struct berth_manifest_value_row {
 	enum berth_manifest_type type;

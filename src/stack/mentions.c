@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stack/mentions.c - whose ports a service is told in its command and variables: {backend.port} */
+/* stack/mentions.c - whose ports a service is told, in its command, variables, checks and links: {backend.port} */
 #include "stack/mentions.h"
 
 #include <string.h>
@@ -33,8 +33,13 @@ bool berth_mentions(const struct berth_manifest_service *service, const char *ot
 	if (has_in_command(&service->command, other) ||
 	    has_in_command(&service->stop_command, other))
 		return true;
+	if (has(service->ready.arg, other) || has(service->live.arg, other))
+		return true;
 	for (size_t i = 0; i < service->environment_count; i++)
 		if (has(service->environment[i].value, other))
+			return true;
+	for (size_t i = 0; i < service->link_count; i++)
+		if (has(service->links[i].path, other))
 			return true;
 	return false;
 }

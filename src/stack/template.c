@@ -138,6 +138,19 @@ int berth_template_expand(const char *text, const struct berth_template_var *var
 	return 0;
 }
 
+void berth_template_escape(const char *text, struct berth_str *out)
+{
+	struct piece piece;
+
+	for (; (piece = next_piece(text)).kind != PIECE_END; text += piece.len) {
+		bool meant = piece.kind != PIECE_TEXT;
+
+		berth_str_add(out, meant ? "{" : "");
+		berth_str_add_bytes(out, piece.text, piece.len);
+		berth_str_add(out, meant ? "}" : "");
+	}
+}
+
 bool berth_template_has(const char *text, const struct berth_template_var *vars, size_t count)
 {
 	struct piece piece;

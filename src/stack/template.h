@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
@@ -20,6 +21,8 @@ struct berth_template_var {
 BERTH_MUST_USE int berth_template_expand(const char *text, const struct berth_template_var *vars,
 					 size_t count, bool strict, char **ret_text,
 					 struct berth_err *err);
+/* Add @text so that a strict template gives it back: whatever has a meaning there is doubled. */
+void berth_template_escape(const char *text, struct berth_str *out);
 /* Does @text hold {name} for one of @vars? */
 bool berth_template_has(const char *text, const struct berth_template_var *vars, size_t count);
 /*

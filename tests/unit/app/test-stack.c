@@ -493,6 +493,8 @@ static void a_job_has_what_the_manifest_says(void **state)
 	char path[OWN_FOLDER_SIZE + 64];
 
 	(void)state;
+	assert_int_equal(setenv("OWN", "p{port}", 1), 0);
+	assert_int_equal(unsetenv("NOBODYS"), 0);
 	assert_int_equal(mkdir(in_top("api", path), 0700), 0);
 	write_text("one.env", "A=1\nB=1\n");
 	write_text("two.env", "B=2\n");
@@ -502,7 +504,7 @@ static void a_job_has_what_the_manifest_says(void **state)
 				 "    stop_command: halt now\n"
 				 "    working_dir: api\n"
 				 "    env_file: [one.env, two.env]\n"
-				 "    environment: {C: '3', HOME: }\n"
+				 "    environment: {C: '3', OWN: , NOBODYS: }\n"
 				 "    instances: 3\n"
 				 "    stop_grace_period: 5s\n"
 				 "  sh: {command: 'echo $HOME', port: none}\n");
@@ -516,7 +518,9 @@ static void a_job_has_what_the_manifest_says(void **state)
 	assert_string_equal(berth_dotenv_get(job->env_file, "A"), "1");
 	assert_string_equal(berth_dotenv_get(job->env_file, "B"), "2");
 	assert_string_equal(job->extra_env[0], "C=3");
-	assert_null(job->extra_env[1]);
+	/* Ours, which goes before an env_file; no part of it is a template. */
+	assert_string_equal(job->extra_env[1], "OWN=p{{port}}");
+	assert_null(job->extra_env[2]);
 	assert_int_equal(job->instances, 3);
 	assert_int_equal(job->policy.grace_ns, INT64_C(5000000000));
 	assert_true(job->tell_port && job->apart);

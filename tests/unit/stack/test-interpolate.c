@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "stack/interpolate.h"
+#include "stack/template.h"
 
 static const char *find(const void *arg, const char *name)
 {
@@ -37,6 +38,9 @@ static void names_are_filled_in(void **state)
 		{ "${NONE:-{port}}", "{port}" },
 		{ "${NONE:-http://x:1/}", "http://x:1/" },
 		{ "${A:?why}", "1" },
+		{ "${NONE:-${A}}", "1" },
+		{ "${NONE:-x${EMPTY:-${A}y}z}", "x1yz" },
+		{ "${NONE:-$$}", "$" },
 		{ "$$", "$" },
 		{ "$${A}", "${A}" },
 		{ "$$$${A}", "$${A}" },
@@ -67,6 +71,9 @@ static void what_is_no_reference_is_refused(void **state)
 		{ "${A-x}", "'${A-x}' is more than is understood", hint },
 		{ "${A:+x}", "'${A:+x}' is more than is understood", hint },
 		{ "${A b}", "'${A b}' is more than is understood", hint },
+		{ "${NONE:-${A-x}}", "'${A-x}' is more than is understood", hint },
+		{ "${N:-${N:-${N:-${N:-${N:-${N:-${N:-${N:-${N:-x}}}}}}}}}",
+		  "'x' is a default within too many others", hint },
 		{ "${NONE:?give a token}", "NONE is not set: give a token", "" },
 		{ "${EMPTY:?}", "EMPTY is not set: ", "" },
 	};
@@ -83,6 +90,27 @@ static void what_is_no_reference_is_refused(void **state)
 	}
 }
 
+static const char *find_braces(const void *arg, const char *name)
+{
+	(void)arg;
+	return !strcmp(name, "SECRET") ? "p{port}{{id}}{}${x}{" : NULL;
+}
+
+/* A password is what it is: no part of it is looked up. */
+static void in_a_template_what_was_found_is_text(void **state)
+{
+	static const struct berth_template_var vars[] = { { "port", "9000" }, { "id", "2abc" } };
+	const struct berth_interpolate_source literal = { .find = find_braces, .literal = true };
+	BERTH_AUTO_FREE char *text = NULL;
+	BERTH_AUTO_FREE char *expanded = NULL;
+	struct berth_err err = { 0 };
+
+	assert_int_equal(berth_interpolate("{port} ${SECRET} ${NONE:-{id}}", &literal, &text, &err),
+			 0);
+	assert_int_equal(berth_template_expand(text, vars, 2, true, &expanded, &err), 0);
+	assert_string_equal(expanded, "9000 p{port}{{id}}{}${x}{ 2abc");
+}
+
 static void without_values_nothing_is_missed(void **state)
 {
 	BERTH_AUTO_FREE char *text = NULL;
@@ -97,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_filled_in),
 		cmocka_unit_test(what_is_no_reference_is_refused),
+		cmocka_unit_test(in_a_template_what_was_found_is_text),
 		cmocka_unit_test(without_values_nothing_is_missed),
 	};
 

@@ -166,6 +166,8 @@ static void a_healthcheck_of_compose_makes_it_ready(void **state)
 		{ "{test: tcp}", BERTH_CHECK_TCP, NULL },
 		{ "{test: [NONE]}", BERTH_CHECK_LISTEN, NULL },
 		{ "{test: tcp, disable: true}", BERTH_CHECK_LISTEN, NULL },
+		{ "{disable: yes, test: [CMD, 'false']}", BERTH_CHECK_LISTEN, NULL },
+		{ "{disable: no, test: tcp}", BERTH_CHECK_TCP, NULL },
 		{ "{interval: 3s, timeout: 2s, retries: 7, start_period: 9s}", BERTH_CHECK_LISTEN,
 		  NULL },
 	};
