@@ -349,7 +349,10 @@ static int read_there(struct source *source, struct berth_err *err)
 
 /* ---- the outcome ---- */
 
-/* It must be what `berth up` understands. */
+/*
+ * It must be what `berth up` understands. Each value was looked at before it was written, so that
+ * what is refused now is our fault, and its place in a text that nobody sees would help nobody.
+ */
 static int check(const char *yaml, struct berth_err *err)
 {
 	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
@@ -358,11 +361,14 @@ static int check(const char *yaml, struct berth_err *err)
 
 	if (r == 0)
 		berth_manifest_deinit(&manifest);
-	if (r == -EINVAL) {
-		refuse_faults("the berth.yaml of this", &faults, err);
-		return r;
-	}
-	return r < 0 ? berth_err_errno(err, r, "cannot make a berth.yaml") : 0;
+	if (r != -EINVAL)
+		return r < 0 ? berth_err_errno(err, r, "cannot make a berth.yaml") : 0;
+	berth_err_set(err, r, BERTH_ERR_INTERNAL,
+		      "a fault of berth: it does not understand what it would write: %s",
+		      faults.items[0].text);
+	if (*faults.items[0].hint)
+		berth_err_hint(err, "%s", faults.items[0].hint);
+	return r;
 }
 
 static int finish(const struct source *source, struct berth_init *ret_init, struct berth_err *err)

@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/parse.h"
+#include "stack/compose-ports.h"
 #include "stack/compose-text.h"
+#include "stack/manifest.h"
 
 enum {
-	WORDS_MAX = 512,
-	PORTS_MAX = 16, /* as many as a service may have */
+	WORDS_MAX = BERTH_MANIFEST_WORDS_MAX,
+	WORDS_OWN = 16, /* docker, run and what else is always there, at most */
 	SHOWN = 128,
 };
 
@@ -28,6 +29,7 @@ struct words {
 	char *items[WORDS_MAX + 1]; /* owned; as berth.yaml has them */
 	size_t count;
 	bool quoted; /* one of them can't stand in a command that is one string */
+	struct berth_str environment; /* its entries in a berth.yaml */
 };
 
 /* ---- telling ---- */
@@ -54,6 +56,18 @@ static void look_at(const struct berth_compose_docker *service, const char *key)
 			 shown(key, word), unknown_form);
 }
 
+bool berth_compose_docker_keep(const struct berth_compose_docker *service, size_t mark,
+			       const char *within, const char *key)
+{
+	const struct berth_draft_place place = { service->name, within, service->waiter };
+	char why[BERTH_DRAFT_WHY_MAX];
+
+	if (berth_draft_keep(service->draft, mark, &place, why))
+		return true;
+	berth_compose_docker_leave_out(service, key, why);
+	return false;
+}
+
 /* ---- words ---- */
 
 static void words_deinit(struct words *words)
@@ -61,6 +75,7 @@ static void words_deinit(struct words *words)
 	for (size_t i = 0; i < words->count; i++)
 		free(words->items[i]);
 	words->count = 0;
+	berth_str_deinit(&words->environment);
 }
 
 static void add_own(struct words *words, const char *word)
@@ -79,8 +94,24 @@ static bool is_plain(const char *word)
 					  "0123456789_./:=,@%+-")] == '\0';
 }
 
-/* A word of the Compose file: its variables and braces as berth.yaml has them. */
-static void add_foreign(struct words *words, const char *word, const char *key)
+/* May a command of a berth.yaml have that word? What has no braces always may. */
+static bool is_word(const struct words *words, const char *text, const char *key)
+{
+	const char *const command[] = { "x", text, NULL };
+	struct berth_draft *draft = words->service->draft;
+	size_t mark = draft->services.len;
+
+	if (!strchr(text, '{'))
+		return true;
+	berth_draft_list(draft, 1, "stop_command", command);
+	if (!berth_compose_docker_keep(words->service, mark, NULL, key))
+		return false;
+	berth_draft_cut(draft, mark, NULL);
+	return true;
+}
+
+/* @flag (NULL: none), and a word of the Compose file with its variables and braces as ours. */
+static void add_flag(struct words *words, const char *flag, const char *word, const char *key)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
 	const char *text;
@@ -92,14 +123,17 @@ static void add_foreign(struct words *words, const char *word, const char *key)
 		words->service->failed = true;
 		return;
 	}
+	if (!is_word(words, text, key))
+		return;
 	words->quoted = words->quoted || !is_plain(text);
+	if (flag)
+		add_own(words, flag);
 	add_own(words, text);
 }
 
-static void add_flag(struct words *words, const char *flag, const char *value, const char *key)
+static void add_foreign(struct words *words, const char *word, const char *key)
 {
-	add_own(words, flag);
-	add_foreign(words, value, key);
+	add_flag(words, NULL, word, key);
 }
 
 /* ---- keys that are options of docker run, and those that are nothing ---- */
@@ -179,17 +213,19 @@ static const struct key *find_key(const char *name)
 
 /* ---- values ---- */
 
-void berth_compose_docker_value(struct berth_compose_docker *service, int depth, const char *key,
-				const char *value)
+bool berth_compose_docker_value(struct berth_compose_docker *service, const char *within,
+				const char *key, const char *value)
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
+	size_t mark = service->draft->services.len;
 
 	if (!berth_compose_text_value(&out, value))
 		look_at(service, key);
 	if (berth_str_text(&out))
-		berth_draft_value(service->draft, depth, key, berth_str_text(&out), NULL);
+		berth_draft_value(service->draft, within ? 2 : 1, key, berth_str_text(&out), NULL);
 	else
 		service->failed = true;
+	return berth_compose_docker_keep(service, mark, within, key);
 }
 
 static void write_same(struct berth_compose_docker *service)
@@ -201,7 +237,8 @@ static void write_same(struct berth_compose_docker *service)
 
 		if (key && key->how == SAME && node->items[i].kind == BERTH_YAML_SCALAR &&
 		    !berth_yaml_is_null(&node->items[i]))
-			berth_compose_docker_value(service, 1, key->name, node->items[i].text);
+			(void)berth_compose_docker_value(service, NULL, key->name,
+							 node->items[i].text);
 	}
 }
 
@@ -266,17 +303,39 @@ char *berth_compose_docker_variable(const struct berth_yaml_node *node, size_t i
 	return strndup(item->text, len);
 }
 
+/* The entry of a berth.yaml; false: it can't be one, which is noted. */
+static bool write_variable(struct berth_compose_docker *service, const char *name,
+			   const char *value)
+{
+	size_t mark = service->draft->services.len;
+
+	if (value)
+		return berth_compose_docker_value(service, "environment", name, value);
+	berth_draft_open(service->draft, 2, name);
+	if (!berth_compose_docker_keep(service, mark, "environment", name))
+		return false;
+	berth_draft_cut(service->draft, mark, NULL);
+	return true;
+}
+
+/*
+ * Each variable with a value is one of the client too, which passes on what it is told the name of.
+ * The entries come to stand behind the command, which is not written yet.
+ */
 static void add_environment(struct words *words)
 {
-	const struct berth_yaml_node *node = berth_yaml_get(words->service->node, "environment");
+	struct berth_compose_docker *service = words->service;
+	const struct berth_yaml_node *node = berth_yaml_get(service->node, "environment");
+	size_t mark = service->draft->services.len;
 
 	for (size_t i = 0; node && i < node->count; i++) {
 		const char *value;
 		BERTH_AUTO_FREE char *name = berth_compose_docker_variable(node, i, &value);
 
-		if (name && *name)
+		if (name && write_variable(service, name, value))
 			add_flag(words, "-e", name, "environment");
 	}
+	berth_draft_cut(service->draft, mark, &words->environment);
 }
 
 static void add_env_files(struct words *words)
@@ -297,126 +356,25 @@ static void add_env_files(struct words *words)
 
 /* ---- ports ---- */
 
-struct port {
-	struct berth_compose_port asked;
-	char name[16]; /* "": the first */
-	bool again; /* one that was there already, for another address */
-};
-
-static uint16_t number_in(const struct berth_yaml_node *map, const char *key)
-{
-	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
-	const struct berth_yaml_node *node = berth_yaml_get(map, key);
-	uint16_t port;
-
-	if (!node || node->kind != BERTH_YAML_SCALAR)
-		return 0;
-	berth_compose_text_default(&text, node->text);
-	return berth_str_text(&text) && berth_parse_port(berth_str_text(&text), &port) == 0 ? port
-											    : 0;
-}
-
-static bool read_port(const struct berth_yaml_node *node, struct berth_compose_port *ret_port)
-{
-	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
-	const struct berth_yaml_node *protocol, *address;
-
-	if (node->kind == BERTH_YAML_SCALAR) {
-		berth_compose_text_default(&text, node->text);
-		return berth_str_text(&text) &&
-		       berth_compose_text_parse_port(berth_str_text(&text), ret_port);
-	}
-	protocol = berth_yaml_get(node, "protocol");
-	address = berth_yaml_get(node, "host_ip");
-	*ret_port = (struct berth_compose_port){
-		.target = number_in(node, "target"),
-		.published = number_in(node, "published"),
-		.udp = protocol && protocol->kind == BERTH_YAML_SCALAR &&
-		       strcmp(protocol->text, "udp") == 0,
-	};
-	if (address && address->kind == BERTH_YAML_SCALAR)
-		berth_str_copy(ret_port->address, sizeof(ret_port->address), address->text);
-	return ret_port->target != 0;
-}
-
-/* One that is not published: the host is where everybody meets here. */
-static size_t guess_port(const struct berth_compose_docker *service, const char *image,
-			 struct port *ports)
-{
-	const struct berth_yaml_node *expose = berth_yaml_get(service->node, "expose");
-
-	if (expose && expose->kind == BERTH_YAML_LIST && expose->count &&
-	    read_port(&expose->items[0], &ports[0].asked))
-		return 1;
-	ports[0].asked =
-		(struct berth_compose_port){ .target = berth_compose_text_image_port(image) };
-	return ports[0].asked.target ? 1 : 0;
-}
-
-/* Its name, by what the @count ones before it have. */
-static void name_port(struct port *port, const struct port *before, size_t count)
-{
-	size_t alike = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (before[i].asked.target != port->asked.target ||
-		    before[i].asked.udp != port->asked.udp)
-			continue;
-		alike++;
-		if (before[i].asked.published != port->asked.published)
-			continue;
-		memcpy(port->name, before[i].name, sizeof(port->name));
-		port->again = true;
-		return;
-	}
-	if (count == 0)
-		return;
-	snprintf(port->name, sizeof(port->name), "%s%u", port->asked.udp ? "udp" : "p",
-		 port->asked.target);
-	if (alike > 0)
-		snprintf(port->name, sizeof(port->name), "%s%u-%zu", port->asked.udp ? "udp" : "p",
-			 port->asked.target, alike + 1);
-}
-
-static size_t read_ports(const struct berth_compose_docker *service, const char *image,
-			 struct port *ports)
-{
-	const struct berth_yaml_node *node = berth_yaml_get(service->node, "ports");
-	size_t count = 0;
-
-	for (size_t i = 0; node && node->kind == BERTH_YAML_LIST && i < node->count; i++) {
-		struct port *port = &ports[count];
-
-		*port = (struct port){ 0 };
-		if (count == PORTS_MAX || !read_port(&node->items[i], &port->asked)) {
-			berth_compose_docker_leave_out(service, "ports",
-						       count == PORTS_MAX
-							       ? "a service has at most 16"
-							       : "one of them is no single number");
-			continue;
-		}
-		name_port(port, ports, count++);
-	}
-	return count ? count : guess_port(service, image, ports);
-}
-
-static void add_ports(struct words *words, const struct port *ports, size_t count)
+static void add_ports(struct words *words, const struct berth_compose_ports_one *ports,
+		      size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct port *port = &ports[i];
+		const struct berth_compose_ports_one *port = &ports[i];
 		char word[160];
 
 		snprintf(word, sizeof(word), "%s%s{port%s%s}:%u%s", port->asked.address,
 			 *port->asked.address ? ":" : "", *port->name ? "." : "", port->name,
 			 port->asked.target, port->asked.udp ? "/udp" : "");
-		words->quoted = words->quoted || strchr(port->asked.address, '[');
+		words->quoted =
+			words->quoted || (*port->asked.address && !is_plain(port->asked.address));
 		add_own(words, "-p");
 		add_own(words, word);
 	}
 }
 
 static void write_wish(struct berth_compose_docker *service, int depth, const char *key,
-		       const struct port *port)
+		       const struct berth_compose_ports_one *port)
 {
 	uint16_t asked = port->asked.published ? port->asked.published : port->asked.target;
 	uint16_t wish = berth_draft_port(service->draft, asked);
@@ -427,8 +385,8 @@ static void write_wish(struct berth_compose_docker *service, int depth, const ch
 	berth_draft_plain(service->draft, depth, key, text, wish == asked ? NULL : comment);
 }
 
-static void write_ports(struct berth_compose_docker *service, const struct port *ports,
-			size_t count)
+static void write_ports(struct berth_compose_docker *service,
+			const struct berth_compose_ports_one *ports, size_t count)
 {
 	size_t different = 0;
 
@@ -469,27 +427,35 @@ static void write_command(const struct words *words)
 		words->service->failed = true;
 }
 
-/* Of a command or an entrypoint, which is a list, or a string that is split. NULL: it has none. */
-static char **words_of(const struct berth_compose_docker *service, const char *key)
+/* Of a list, or a string that is split. NULL: it can't be. */
+static char **take_apart(const struct berth_yaml_node *node)
 {
-	const struct berth_yaml_node *node = berth_yaml_get(service->node, key);
-	char **words = NULL;
+	char **words;
 	size_t count = 0;
 
-	if (berth_yaml_is_null(node) || node->kind == BERTH_YAML_MAP)
-		return NULL;
-	if (node->kind == BERTH_YAML_LIST)
-		words = calloc(node->count + 1, sizeof(*words));
-	else
-		words = berth_compose_text_words(node->text);
-	if (!words)
-		berth_compose_docker_leave_out(service, key, "it can't be taken apart into words");
-	for (size_t i = 0; words && node->kind == BERTH_YAML_LIST && i < node->count; i++) {
+	if (node->kind != BERTH_YAML_LIST)
+		return berth_compose_text_words(node->text);
+	words = calloc(node->count + 1, sizeof(*words));
+	for (size_t i = 0; words && i < node->count; i++) {
 		const char *word = berth_compose_docker_at(node, i);
 
 		if (word && (words[count] = strdup(word)))
 			count++;
 	}
+	return words;
+}
+
+/* Of a command or an entrypoint. NULL: it has none. */
+static char **words_of(const struct berth_compose_docker *service, const char *key)
+{
+	const struct berth_yaml_node *node = berth_yaml_get(service->node, key);
+	char **words;
+
+	if (berth_yaml_is_null(node) || node->kind == BERTH_YAML_MAP)
+		return NULL;
+	words = take_apart(node);
+	if (!words)
+		berth_compose_docker_leave_out(service, key, "it can't be taken apart into words");
 	return words;
 }
 
@@ -516,8 +482,8 @@ void berth_compose_docker_write(struct berth_compose_docker *service)
 	static const char *const start[] = { "docker", "run", "--rm", "--name", "{id}" };
 	BERTH_CLEANUP(words_deinit) struct words words = { .service = service };
 	const char *image = berth_yaml_get(service->node, "image")->text;
-	struct port ports[PORTS_MAX + 1] = { 0 };
-	size_t port_count = read_ports(service, image, ports);
+	struct berth_compose_ports_one ports[BERTH_COMPOSE_PORTS_MAX] = { 0 };
+	size_t port_count = berth_compose_ports_read(service, image, ports);
 
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(start); i++)
 		add_own(&words, start[i]);
@@ -531,15 +497,51 @@ void berth_compose_docker_write(struct berth_compose_docker *service)
 			  "docker stop -t 5 {id} || docker rm -f {id}", NULL);
 	write_ports(service, ports, port_count);
 	write_same(service);
+	if (words.environment.len) {
+		berth_draft_open(service->draft, 1, "environment");
+		berth_str_add(&service->draft->services, words.environment.text);
+	}
 }
 
-void berth_compose_docker_test(struct berth_compose_docker *service,
+/* At most so many words come of the key @node. */
+static size_t count_words(const struct berth_yaml_node *node)
+{
+	size_t items = node->kind == BERTH_YAML_SCALAR ? 1 : node->count, count = 0;
+	const struct key *key = find_key(node->key);
+	char **words;
+
+	if (!key || key->how == SAME || key->how == LEFT_OUT)
+		return 0;
+	if (strcmp(key->name, "command") != 0 && strcmp(key->name, "entrypoint") != 0)
+		return 2 * items; /* a flag, and what it takes */
+	words = berth_yaml_is_null(node) || node->kind == BERTH_YAML_MAP ? NULL : take_apart(node);
+	while (words && words[count])
+		count++;
+	berth_compose_text_free_words(words);
+	return count;
+}
+
+bool berth_compose_docker_fits(const struct berth_yaml_node *node)
+{
+	size_t count = WORDS_OWN;
+
+	for (size_t i = 0; i < node->count; i++)
+		count += count_words(&node->items[i]);
+	return count <= WORDS_MAX;
+}
+
+bool berth_compose_docker_test(struct berth_compose_docker *service,
 			       const struct berth_yaml_node *test)
 {
 	static const char *const enter[] = { "CMD", "docker", "exec", "{id}" };
 	BERTH_CLEANUP(words_deinit) struct words words = { .service = service };
 	const char *first = test->kind == BERTH_YAML_LIST ? berth_compose_docker_at(test, 0) : NULL;
+	size_t mark = service->draft->services.len;
 
+	if (berth_compose_docker_count(test) > WORDS_MAX - WORDS_OWN) {
+		berth_compose_docker_leave_out(service, "healthcheck", "it has too many words");
+		return false;
+	}
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(enter); i++)
 		add_own(&words, enter[i]);
 	if (!first || strcmp(first, "CMD") != 0) {
@@ -549,5 +551,7 @@ void berth_compose_docker_test(struct berth_compose_docker *service,
 	for (size_t i = first ? 1 : 0; i < berth_compose_docker_count(test); i++)
 		if (berth_compose_docker_at(test, i))
 			add_foreign(&words, berth_compose_docker_at(test, i), "healthcheck");
+	berth_draft_open(service->draft, 1, "healthcheck");
 	berth_draft_list(service->draft, 2, "test", (const char *const *)words.items);
+	return berth_compose_docker_keep(service, mark, NULL, "healthcheck");
 }

@@ -7,10 +7,6 @@
 #include "base/parse.h"
 #include "stack/draft.h"
 
-enum {
-	WORDS_MAX = 256,
-};
-
 /* ---- variables ---- */
 
 struct variable {
@@ -164,21 +160,29 @@ static char *take_word(const char **text)
 	return quote ? NULL : berth_str_steal(&word);
 }
 
+/* Room for one more, and for the end. */
+static bool grow(char ***words, size_t count)
+{
+	char **grown = reallocarray(*words, count + 2, sizeof(*grown));
+
+	if (!grown)
+		return false;
+	grown[count] = grown[count + 1] = NULL;
+	*words = grown;
+	return true;
+}
+
 char **berth_compose_text_words(const char *text)
 {
-	char **words = calloc(WORDS_MAX + 1, sizeof(*words));
-	size_t count = 0;
+	char **words = NULL;
 
-	if (!words)
-		return NULL;
-	for (;;) {
+	for (size_t count = 0; grow(&words, count); count++) {
 		text += strspn(text, " \t\n");
 		if (!*text)
 			return words;
-		words[count] = count < WORDS_MAX ? take_word(&text) : NULL;
+		words[count] = take_word(&text);
 		if (!words[count])
 			break;
-		count++;
 	}
 	berth_compose_text_free_words(words);
 	return NULL;

@@ -14,6 +14,13 @@ enum {
 	SHOWN = 128,
 };
 
+enum wait {
+	WAIT_NOT,
+	WAIT_STARTED,
+	WAIT_READY,
+	WAIT_COMPLETED,
+};
+
 struct service {
 	const struct berth_yaml_node *node; /* its key is its name there */
 	const char *name; /* here; NULL: left out */
@@ -23,6 +30,8 @@ struct reader {
 	struct berth_draft *draft;
 	struct service services[BERTH_DRAFT_SERVICES_MAX];
 	size_t count;
+	/* Does one wait for another, and until when? */
+	enum wait waits[BERTH_DRAFT_SERVICES_MAX][BERTH_DRAFT_SERVICES_MAX];
 	const struct service *service; /* that is written now */
 	struct berth_compose_docker docker; /* the same */
 };
@@ -71,26 +80,20 @@ static void look_for_hosts(struct reader *reader, const char *variable, const ch
 	}
 }
 
-static void write_environment(struct reader *reader)
+static void tell_hosts(struct reader *reader)
 {
 	const struct berth_yaml_node *node = berth_yaml_get(reader->service->node, "environment");
-	bool open = false;
 
 	for (size_t i = 0; node && i < node->count; i++) {
 		const char *value = NULL;
 		BERTH_AUTO_FREE char *name = berth_compose_docker_variable(node, i, &value);
 
-		if (!name || !*name || !value)
-			continue;
-		if (!open)
-			berth_draft_open(reader->draft, 1, "environment");
-		open = true;
-		berth_compose_docker_value(&reader->docker, 2, name, value);
-		look_for_hosts(reader, name, value);
+		if (name && value)
+			look_for_hosts(reader, name, value);
 	}
 }
 
-/* ---- dependencies, health, profiles ---- */
+/* ---- dependencies ---- */
 
 static const struct service *find_service(const struct reader *reader, const char *name)
 {
@@ -100,44 +103,97 @@ static const struct service *find_service(const struct reader *reader, const cha
 	return NULL;
 }
 
-/* berth's word for a condition of Compose; a list of ours waits until they are ready. */
-static const char *condition_of(const struct berth_yaml_node *node)
+/* A list of ours waits until they are ready. */
+static enum wait wait_of(const struct berth_yaml_node *node)
 {
 	const struct berth_yaml_node *condition = berth_yaml_get(node, "condition");
 
 	if (condition && condition->kind == BERTH_YAML_SCALAR) {
 		if (strcmp(condition->text, "service_started") == 0)
-			return "started";
+			return WAIT_STARTED;
 		if (strcmp(condition->text, "service_completed_successfully") == 0)
-			return "completed";
+			return WAIT_COMPLETED;
 	}
-	return "ready";
+	return WAIT_READY;
+}
+
+/* The @i-th service that @node, a `depends_on`, names; NULL: there is none of that name. */
+static const struct service *dependency_at(const struct reader *reader,
+					   const struct berth_yaml_node *node, size_t i,
+					   const char **ret_name)
+{
+	const char *name = node->kind == BERTH_YAML_MAP ? node->items[i].key
+							: berth_compose_docker_at(node, i);
+	const struct service *other = name ? find_service(reader, name) : NULL;
+
+	*ret_name = name ? name : "";
+	return other && other->name ? other : NULL;
+}
+
+/* Does @from wait for @to, over any number of services? @seen: those that were looked at. */
+static bool waits_for(const struct reader *reader, size_t from, size_t to, bool *seen)
+{
+	seen[from] = true;
+	if (from == to)
+		return true;
+	for (size_t i = 0; i < reader->count; i++)
+		if (reader->waits[from][i] && !seen[i] && waits_for(reader, i, to, seen))
+			return true;
+	return false;
+}
+
+static void read_dependencies(struct reader *reader, size_t index)
+{
+	const struct service *service = &reader->services[index];
+	const struct berth_yaml_node *node = berth_yaml_get(service->node, "depends_on");
+	char word[SHOWN];
+
+	for (size_t i = 0; node && service->name && i < node->count; i++) {
+		const char *name;
+		const struct service *other = dependency_at(reader, node, i, &name);
+		size_t number = other ? (size_t)(other - reader->services) : 0;
+		bool seen[BERTH_DRAFT_SERVICES_MAX] = { false };
+
+		if (!other)
+			berth_draft_note(reader->draft,
+					 "%s: does not wait for '%s', which is not here",
+					 service->name, shown(name, word));
+		else if (waits_for(reader, number, index, seen))
+			berth_draft_note(reader->draft,
+					 "%s: does not wait for '%s', which waits for it",
+					 service->name, shown(name, word));
+		else
+			reader->waits[index][number] = wait_of(&node->items[i]);
+	}
+}
+
+/* One that waits until the service that is written now has completed; NULL: none does. */
+static const char *find_waiter(const struct reader *reader)
+{
+	size_t index = (size_t)(reader->service - reader->services);
+
+	for (size_t i = 0; i < reader->count; i++)
+		if (reader->waits[i][index] == WAIT_COMPLETED)
+			return reader->services[i].name;
+	return NULL;
 }
 
 static void write_dependencies(struct reader *reader)
 {
-	const struct berth_yaml_node *node = berth_yaml_get(reader->service->node, "depends_on");
+	static const char *const conditions[] = {
+		[WAIT_STARTED] = "started",
+		[WAIT_READY] = "ready",
+		[WAIT_COMPLETED] = "completed",
+	};
+	const enum wait *waits = reader->waits[reader->service - reader->services];
 	const char *names[BERTH_DRAFT_SERVICES_MAX + 1];
-	const char *conditions[BERTH_DRAFT_SERVICES_MAX];
 	bool all_ready = true;
 	size_t count = 0;
-	char word[SHOWN];
 
-	for (size_t i = 0; node && i < node->count && count < BERTH_DRAFT_SERVICES_MAX; i++) {
-		const struct berth_yaml_node *item = &node->items[i];
-		const char *name =
-			node->kind == BERTH_YAML_MAP ? item->key : berth_compose_docker_at(node, i);
-		const struct service *other = name ? find_service(reader, name) : NULL;
-
-		if (!other || !other->name) {
-			berth_draft_note(reader->draft,
-					 "%s: does not wait for '%s', which is not here",
-					 reader->service->name, shown(name ? name : "", word));
-			continue;
-		}
-		conditions[count] = condition_of(item);
-		all_ready = all_ready && strcmp(conditions[count], "ready") == 0;
-		names[count++] = other->name;
+	for (size_t i = 0; i < reader->count; i++) {
+		all_ready = all_ready && (waits[i] == WAIT_READY || waits[i] == WAIT_NOT);
+		if (waits[i])
+			names[count++] = reader->services[i].name;
 	}
 	names[count] = NULL;
 	if (count == 0)
@@ -147,10 +203,28 @@ static void write_dependencies(struct reader *reader)
 		return;
 	}
 	berth_draft_open(reader->draft, 1, "depends_on");
-	for (size_t i = 0; i < count; i++) {
-		berth_draft_open(reader->draft, 2, names[i]);
-		berth_draft_value(reader->draft, 3, "condition", conditions[i], NULL);
+	for (size_t i = 0; i < reader->count; i++) {
+		if (!waits[i])
+			continue;
+		berth_draft_open(reader->draft, 2, reader->services[i].name);
+		berth_draft_value(reader->draft, 3, "condition", conditions[waits[i]], NULL);
 	}
+}
+
+/* ---- health, profiles ---- */
+
+/* A time, or a number. */
+static void write_time(struct reader *reader, const char *key, const char *value)
+{
+	size_t mark = reader->draft->services.len;
+	uint64_t number;
+
+	if (berth_parse_u64(value, INT32_MAX, &number) < 0) {
+		(void)berth_compose_docker_value(&reader->docker, "healthcheck", key, value);
+		return;
+	}
+	berth_draft_plain(reader->draft, 2, key, value, NULL);
+	(void)berth_compose_docker_keep(&reader->docker, mark, "healthcheck", key);
 }
 
 static void write_health(struct reader *reader)
@@ -159,7 +233,6 @@ static void write_health(struct reader *reader)
 	const struct berth_yaml_node *node = berth_yaml_get(reader->service->node, "healthcheck");
 	const struct berth_yaml_node *test = berth_yaml_get(node, "test"), *disable, *value;
 	const char *first;
-	uint64_t number;
 
 	disable = berth_yaml_get(node, "disable");
 	if (!test || test->kind == BERTH_YAML_MAP || (berth_compose_docker_is_true(disable)))
@@ -167,16 +240,12 @@ static void write_health(struct reader *reader)
 	first = berth_compose_docker_count(test) ? berth_compose_docker_at(test, 0) : NULL;
 	if (!first || strcmp(first, "NONE") == 0)
 		return;
-	berth_draft_open(reader->draft, 1, "healthcheck");
-	berth_compose_docker_test(&reader->docker, test);
+	if (!berth_compose_docker_test(&reader->docker, test))
+		return;
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(times); i++) {
 		value = berth_yaml_get(node, times[i]);
-		if (berth_yaml_is_null(value) || value->kind != BERTH_YAML_SCALAR)
-			continue;
-		if (berth_parse_u64(value->text, INT32_MAX, &number) == 0)
-			berth_draft_plain(reader->draft, 2, times[i], value->text, NULL);
-		else
-			berth_compose_docker_value(&reader->docker, 2, times[i], value->text);
+		if (!berth_yaml_is_null(value) && value->kind == BERTH_YAML_SCALAR)
+			write_time(reader, times[i], value->text);
 	}
 }
 
@@ -207,11 +276,15 @@ static void write_profiles(struct reader *reader)
 static int write_service(struct reader *reader, const struct service *service)
 {
 	reader->service = service;
-	reader->docker =
-		(struct berth_compose_docker){ .draft = reader->draft, .node = service->node };
+	reader->docker = (struct berth_compose_docker){
+		.draft = reader->draft,
+		.node = service->node,
+		.name = service->name,
+		.waiter = find_waiter(reader),
+	};
 	berth_draft_begin(reader->draft, service->name);
 	berth_compose_docker_write(&reader->docker);
-	write_environment(reader);
+	tell_hosts(reader);
 	write_dependencies(reader);
 	write_health(reader);
 	write_profiles(reader);
@@ -232,6 +305,9 @@ static const char *why_not(const struct berth_yaml_node *node)
 		       "or docker run of the image that you have built";
 	if (berth_yaml_is_null(image) || image->kind != BERTH_YAML_SCALAR)
 		return "it has no 'image'";
+	if (!berth_compose_docker_fits(node))
+		return "its variables, ports and options are more than a command can have words "
+		       "(1000, of which each takes two)";
 	return NULL;
 }
 
@@ -286,6 +362,8 @@ static int write_services(struct reader *reader, const struct berth_yaml_node *r
 	int r = 0;
 
 	choose_services(reader, services);
+	for (size_t i = 0; i < reader->count; i++)
+		read_dependencies(reader, i);
 	for (size_t i = 0; i < reader->count && r == 0; i++)
 		if (reader->services[i].name)
 			r = write_service(reader, &reader->services[i]);

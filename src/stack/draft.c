@@ -2,11 +2,13 @@
 /* stack/draft.c - a berth.yaml in the making: what `berth init` writes */
 #include "stack/draft.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/yaml-write.h"
+#include "stack/manifest.h"
 
 enum {
 	INDENT = 2,
@@ -57,8 +59,11 @@ void berth_draft_deinit(struct berth_draft *draft)
 	*draft = (struct berth_draft){ 0 };
 }
 
+/* By another service, or by the templates. */
 static bool is_taken(const struct berth_draft *draft, const char *name)
 {
+	if (berth_manifest_is_word(name))
+		return true;
 	for (size_t i = 0; i < draft->count; i++)
 		if (strcmp(draft->names[i], name) == 0)
 			return true;
@@ -94,18 +99,18 @@ void berth_draft_begin(struct berth_draft *draft, const char *name)
 
 uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port)
 {
-	if (port == 0 || draft->port_count == BERTH_ARRAY_SIZE(draft->ports))
-		return port;
-	for (size_t i = 0; i < draft->port_count; i++) {
-		if (draft->ports[i] != port)
-			continue;
-		if (port == UINT16_MAX)
-			return 0;
-		port++;
-		i = (size_t)-1; /* from the first again */
-	}
-	draft->ports[draft->port_count++] = port;
-	return port;
+	uint16_t next = port;
+
+	if (port == 0)
+		return 0;
+	while (next < UINT16_MAX && berth_portset_has(&draft->ports, next))
+		next++;
+	if (berth_portset_has(&draft->ports, next))
+		next = port;
+	while (next > 1 && berth_portset_has(&draft->ports, next))
+		next--;
+	berth_portset_add(&draft->ports, (struct berth_range){ next, next });
+	return next;
 }
 
 /* ---- keys ---- */
@@ -167,6 +172,60 @@ void berth_draft_note(struct berth_draft *draft, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	berth_str_addf(&draft->notes, "%s\n", text);
+}
+
+/* ---- what a berth.yaml may have ---- */
+
+void berth_draft_cut(struct berth_draft *draft, size_t mark, struct berth_str *ret_text)
+{
+	struct berth_str *services = &draft->services;
+
+	if (services->len <= mark)
+		return;
+	if (ret_text)
+		berth_str_add(ret_text, services->text + mark);
+	services->len = mark;
+	services->text[mark] = '\0';
+}
+
+/* 0, or -EINVAL with @ret_why; -ENOMEM. */
+static int check_piece(const char *piece, const struct berth_draft_place *place,
+		       char ret_why[BERTH_DRAFT_WHY_MAX])
+{
+	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+	BERTH_CLEANUP(berth_manifest_deinit) struct berth_manifest manifest = { 0 };
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str yaml = { 0 };
+	int r;
+
+	berth_str_add(&yaml, "services:\n");
+	if (place->waiter)
+		berth_str_addf(&yaml,
+			       "  %s: {command: x, depends_on: {%s: {condition: completed}}}\n",
+			       place->waiter, place->service);
+	berth_str_addf(&yaml, "  %s:\n    command: x\n", place->service);
+	if (place->within)
+		berth_str_addf(&yaml, "    %s:\n", place->within);
+	berth_str_add(&yaml, piece);
+	if (!berth_str_text(&yaml))
+		return -ENOMEM;
+	r = berth_manifest_parse(berth_str_text(&yaml), yaml.len, &faults, &manifest);
+	if (r == -EINVAL)
+		snprintf(ret_why, BERTH_DRAFT_WHY_MAX, "%s", faults.items[0].text);
+	return r;
+}
+
+bool berth_draft_keep(struct berth_draft *draft, size_t mark, const struct berth_draft_place *place,
+		      char ret_why[BERTH_DRAFT_WHY_MAX])
+{
+	const char *text = berth_str_text(&draft->services);
+	int r = text ? check_piece(text + mark, place, ret_why) : -ENOMEM;
+
+	if (r == -EINVAL) {
+		berth_draft_cut(draft, mark, NULL);
+		return false;
+	}
+	draft->services.failed = draft->services.failed || r < 0;
+	return true;
 }
 
 /* ---- text ---- */

@@ -2,12 +2,14 @@
 /* stack/draft.h - a berth.yaml in the making: what `berth init` writes */
 #pragma once
 
+#include "port/range.h"
 #include "service/name.h"
 
 #include "base/str.h"
 
 enum {
 	BERTH_DRAFT_SERVICES_MAX = 256, /* as a manifest may have */
+	BERTH_DRAFT_WHY_MAX = 512,
 };
 
 /*
@@ -20,21 +22,41 @@ struct berth_draft {
 	struct berth_str notes; /* what was left out or has to be looked at: one line each */
 	char names[BERTH_DRAFT_SERVICES_MAX][BERTH_NAME_MAX];
 	size_t count; /* of names */
-	uint16_t ports[BERTH_DRAFT_SERVICES_MAX * 2]; /* that are wished */
-	size_t port_count;
+	struct berth_portset ports; /* that are wished */
 	bool full; /* there were more services */
 };
 void berth_draft_deinit(struct berth_draft *draft);
 
 /*
- * A name for a service that will come: @wanted made one, with "-2" where that is taken. Returns it
- * (borrowed); NULL: there are too many, which is noted once.
+ * A name for a service that will come: @wanted made one, with "-2" where that is taken or no name
+ * for a service (berth_manifest_is_word). Returns it (borrowed); NULL: there are too many, which is
+ * noted once.
  */
 const char *berth_draft_name(struct berth_draft *draft, const char *wanted);
 /* Begin the service of that name. */
 void berth_draft_begin(struct berth_draft *draft, const char *name);
-/* @port, or the next number that no service of the draft wishes; remembered. 0 stays 0. */
+/*
+ * @port, or the next number that no service of the draft wishes, above it or else below; remembered.
+ * 0 stays 0.
+ */
 uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port);
+
+/* Take off what was written since draft->services.len was @mark, into @ret_text (NULL: away). */
+void berth_draft_cut(struct berth_draft *draft, size_t mark, struct berth_str *ret_text);
+
+/* Where a key stands that is to be looked at. */
+struct berth_draft_place {
+	const char *service; /* its name */
+	const char *within; /* the key of the service that it stands in; NULL: it is such a key */
+	const char *waiter; /* a service that waits until this one has completed; NULL: none */
+};
+/*
+ * Keep what was written since draft->services.len was @mark, if a berth.yaml may have it: the
+ * reader of one is asked. false: it was refused, and is taken off again; @ret_why tells. What names
+ * a port or another service is always refused: those are not known here.
+ */
+bool berth_draft_keep(struct berth_draft *draft, size_t mark, const struct berth_draft_place *place,
+		      char ret_why[BERTH_DRAFT_WHY_MAX]);
 
 /*
  * "key: value", quoted where YAML needs it; @comment behind it (NULL: none). Bytes of @value that

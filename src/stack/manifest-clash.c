@@ -181,6 +181,9 @@ static int check_variables(struct berth_manifest_reader *reader)
 			BERTH_CLEANUP(berth_str_deinit) struct berth_str name = { 0 };
 			int other;
 
+			/* It has no variables of its own name. */
+			if (!strcmp(service->wish.ports[k].name, "main"))
+				continue;
 			berth_str_addf(&name, "%s-%s", service->name, service->wish.ports[k].name);
 			if (name.failed)
 				return -ENOMEM;

@@ -10,7 +10,6 @@
 #include "stack/origins.h"
 
 enum {
-	WORDS_MAX = 1000, /* of a command */
 	VARIABLES_MAX = 1000,
 	LINKS_MAX = 32,
 	ORIGINS_MAX = 64,
@@ -34,7 +33,7 @@ static int read_words(struct berth_manifest_reader *reader, const struct berth_m
 {
 	if (node->count == 0)
 		berth_faults_add(reader->faults, node->at, "'%s' has an empty list", key->name);
-	if (node->count == 0 || !check_count(reader, key, node, WORDS_MAX))
+	if (node->count == 0 || !check_count(reader, key, node, BERTH_MANIFEST_WORDS_MAX))
 		return 0;
 	for (size_t i = 0; i < node->count; i++) {
 		const struct berth_yaml_node *word = &node->items[i];

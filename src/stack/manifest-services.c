@@ -7,18 +7,6 @@
 
 #include "base/str.h"
 
-/* {port} and its like would no longer tell what they mean. */
-static bool is_template_word(const char *name)
-{
-	static const char *const words[] = { "port", "url", "host", "id" };
-
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(words); i++) {
-		if (!strcmp(name, words[i]))
-			return true;
-	}
-	return false;
-}
-
 /* false: a fault was added. */
 static bool check_name(struct berth_manifest_reader *reader, const struct berth_yaml_node *node,
 		       const char *what)
@@ -42,7 +30,7 @@ static int read_service(struct berth_manifest_reader *reader, struct berth_yaml_
 
 	if (!check_name(reader, node, "service"))
 		return 0;
-	if (is_template_word(node->key)) {
+	if (berth_manifest_is_word(node->key)) {
 		berth_faults_add(reader->faults, node->key_at,
 				 "'%s' is no name for a service: {%s} is something else", node->key,
 				 node->key);

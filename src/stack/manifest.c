@@ -68,6 +68,17 @@ struct berth_manifest_service *berth_manifest_add(struct berth_manifest *manifes
 	return &manifest->services[count];
 }
 
+bool berth_manifest_is_word(const char *name)
+{
+	static const char *const words[] = { "port", "url", "host", "id" };
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(words); i++) {
+		if (!strcmp(name, words[i]))
+			return true;
+	}
+	return false;
+}
+
 int berth_manifest_find(const struct berth_manifest *manifest, const char *name)
 {
 	for (size_t i = 0; i < manifest->service_count; i++) {

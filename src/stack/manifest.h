@@ -17,6 +17,7 @@
 enum {
 	BERTH_MANIFEST_SERVICES_MAX = 256,
 	BERTH_MANIFEST_PROFILES_MAX = 32,
+	BERTH_MANIFEST_WORDS_MAX = 1000, /* of a command */
 	/* A time that the manifest does not give, so that others may: config.yaml, or the default. */
 	BERTH_MANIFEST_UNSAID = -1,
 };
@@ -140,6 +141,11 @@ void berth_manifest_service_init(struct berth_manifest_service *service, const c
 /* A new one at the end, initialised; NULL: out of memory. It may move those before. */
 struct berth_manifest_service *berth_manifest_add(struct berth_manifest *manifest,
 						  const char *name);
+/*
+ * Is @name one of those that a template has for the service itself, as in {port}? No service of a
+ * berth.yaml has such a name: {port} would no longer tell what it means.
+ */
+bool berth_manifest_is_word(const char *name);
 /* Its index, or -1. */
 int berth_manifest_find(const struct berth_manifest *manifest, const char *name);
 

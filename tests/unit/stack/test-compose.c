@@ -98,6 +98,23 @@ static void services_are_containers(void **state)
 		  "  a:\n    command: " RUN "x\"\n" END
 		  "    port: none\n    depends_on: [b]\n\n  b:\n    "
 		  "command: " RUN "y\"\n" END "    port: none\n" },
+		{ "services: {a: {image: x, depends_on: [b, b]}, b: {image: y}}",
+		  "  a:\n    command: " RUN "x\"\n" END
+		  "    port: none\n    depends_on: [b]\n\n  b:\n    "
+		  "command: " RUN "y\"\n" END "    port: none\n" },
+		{ "services: {host: {image: x, depends_on: [id]}, id: {image: y}}",
+		  "  host-2:\n    command: " RUN "x\"\n" END
+		  "    port: none\n    depends_on: [id-2]\n\n  id-2:\n    "
+		  "command: " RUN "y\"\n" END "    port: none\n" },
+		{ "services: {a: {image: x, ports: ['65535:80']}, b: {image: y, ports: ['65535:80']}}",
+		  "  a:\n    command: " RUN "-p {port}:80 x\"\n" END "    port: 65535\n" OUTSIDE
+		  "\n  b:\n    command: " RUN "-p {port}:80 y\"\n" END
+		  "    port: 65534 # 65535 is another's here\n" OUTSIDE },
+		{ "services: {web: {image: x, ports: ['80:80']}, web-main: {image: y}}",
+		  "  web:\n    command: " RUN "-p {port}:80 x\"\n" END "    port: 80\n" OUTSIDE
+		  "\n  web-main:\n    command: " RUN "y\"\n" END "    port: none\n" },
+		{ "services: {a: {image: x, ports: [{target: 80, published: 80, host_ip: '${IP:-::1}'}]}}",
+		  "  a:\n    command: " RUN "-p ::1:{port}:80 x\"\n" END "    port: 80\n" OUTSIDE },
 		{ "services: {a: {image: x, depends_on: {b: {condition: service_started}, c: {condition: "
 		  "service_completed_successfully}}}, b: {image: y}, c: {image: z}}",
 		  "  a:\n    command: " RUN "x\"\n" END
@@ -164,6 +181,37 @@ static void what_is_left_out_is_told_with_its_reason(void **state)
 		{ "services: {a: {image: x, environment: {U: 'db:1'}}, db: {image: y}}",
 		  "a: look at U: 'db' is no host name here; " },
 		{ "services: {a: {image: x, profiles: [Dev]}}", "a: 'profiles' is left out: " },
+		/* Each of these made all of `berth init` fail. */
+		{ "services: {a: {image: x, stop_signal: SIGKILL}}",
+		  "a: 'stop_signal' is left out: SIGKILL does not ask, and leaves no time to "
+		  "end\n" },
+		{ "services: {a: {image: x, healthcheck: {test: y, interval: 50ms}}}",
+		  "a: 'interval' is left out: 'interval' takes a time of at least 100ms, not "
+		  "'50ms'\n" },
+		{ "services: {a: {image: x, healthcheck: {test: y, interval: 0s, retries: 0}}}",
+		  "a: 'interval' is left out: 'interval' takes a time of at least 100ms, not "
+		  "'0s'\na: 'retries' is left out: " },
+		{ "services: {a: {image: x, restart: 'on-failure:50'}}",
+		  "a: 'restart' is left out: 'restart' takes on-failure:N with N from 1 to 32, not "
+		  "'on-failure:50'\n" },
+		{ "services: {a: {image: x, restart: '${R}'}}", "a: 'restart' is left out: " },
+		{ "services: {a: {image: x, stop_grace_period: soon}}",
+		  "a: 'stop_grace_period' is left out: " },
+		{ "services: {a: {image: x, environment: {weird name: 1, B: 2}}}",
+		  "a: 'weird name' is left out: 'weird name' is no name for a variable\n" },
+		{ "services: {a: {image: x, environment: [weird name, =x]}}",
+		  "a: 'weird name' is left out: 'weird name' is no name for a variable\n"
+		  "a: '' is left out: '' is no name for a variable\n" },
+		{ "services: {a: {image: x, restart: always}, b: {image: y, depends_on: {a: {condition: "
+		  "service_completed_successfully}}}}",
+		  "a: 'restart' is left out: 'a' is never completed: it is always started again\n" },
+		{ "services: {a: {image: x, environment: {A: '${B:-{foo}}'}}}",
+		  "a: 'A' is left out: nothing is called '{foo}' here\n" },
+		{ "services: {a: {image: x, user: '${B:-{foo}}'}}",
+		  "a: 'user' is left out: nothing is called '{foo}' here\n" },
+		{ "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a, b]}}",
+		  "b: does not wait for 'a', which waits for it\n"
+		  "b: does not wait for 'b', which waits for it\n" },
 		{ "services: {a: {image: x, \"o\\e\": 1}}", "a: 'o\\e' is left out: " },
 	};
 
@@ -177,6 +225,45 @@ static void what_is_left_out_is_told_with_its_reason(void **state)
 			fail_msg("'%s'\n%s", rows[i].compose, berth_str_text(&notes));
 		if (rows[i].note[len - 1] == '\n')
 			assert_int_equal(notes.len, len);
+	}
+}
+
+/* A Compose file with @count variables in one service. */
+static char *with_variables(unsigned int count)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+
+	berth_str_add(&text, "services:\n  a:\n    image: x\n    environment:\n");
+	for (unsigned int i = 0; i < count; i++)
+		berth_str_addf(&text, "      V%u: x\n", i);
+	berth_str_add(&text, "  b: {image: y, depends_on: [a]}\n");
+	return berth_str_steal(&text);
+}
+
+/* 300 were "cannot read 'compose.yaml': Cannot allocate memory". */
+static void a_service_has_as_many_variables_as_its_command_has_words_for(void **state)
+{
+	static const struct {
+		unsigned int count;
+		const char *notes;
+	} rows[] = {
+		{ 300, "" },
+		{ 480, "" },
+		{ 500,
+		  "a: left out: its variables, ports and options are more than a command can have "
+		  "words (1000, of which each takes two)\n"
+		  "b: does not wait for 'a', which is not here\n" },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str services = { 0 };
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str notes = { 0 };
+		BERTH_AUTO_FREE char *compose = with_variables(rows[i].count);
+
+		draft(compose, &services, &notes);
+		assert_string_equal(berth_str_text(&notes), rows[i].notes);
+		assert_int_equal(!strstr(berth_str_text(&services), "      V299: x\n"),
+				 *rows[i].notes != '\0');
 	}
 }
 
@@ -242,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(services_are_containers),
 		cmocka_unit_test(what_is_left_out_is_told_with_its_reason),
+		cmocka_unit_test(a_service_has_as_many_variables_as_its_command_has_words_for),
 		cmocka_unit_test(no_note_where_nothing_is_lost),
 		cmocka_unit_test(what_is_no_compose_file_has_faults),
 		cmocka_unit_test(the_project_has_its_name),

@@ -141,8 +141,75 @@ static void no_port_is_wished_twice(void **state)
 	assert_int_equal(berth_draft_port(&draft, 5173), 5175);
 	assert_int_equal(berth_draft_port(&draft, 5173), 5176);
 	assert_int_equal(berth_draft_port(&draft, 65535), 65535);
-	assert_int_equal(berth_draft_port(&draft, 65535), 0);
+	assert_int_equal(berth_draft_port(&draft, 65535), 65534);
+	assert_int_equal(berth_draft_port(&draft, 65534), 65533);
 	assert_int_equal(berth_draft_port(&draft, 0), 0);
+}
+
+/* A service called so made `berth init` fail: {port} would mean two things. */
+static void words_of_templates_are_no_names(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+
+	assert_string_equal(berth_draft_name(&draft, "host"), "host-2");
+	assert_string_equal(berth_draft_name(&draft, "Host"), "host-3");
+	assert_string_equal(berth_draft_name(&draft, "port"), "port-2");
+	assert_string_equal(berth_draft_name(&draft, "@shop/url"), "shop-url");
+	assert_string_equal(berth_draft_name(&draft, "url"), "url-2");
+	assert_string_equal(berth_draft_name(&draft, "id"), "id-2");
+	assert_string_equal(berth_draft_name(&draft, "ports"), "ports");
+}
+
+static void what_a_manifest_refuses_is_taken_off_again(void **state)
+{
+	static const struct {
+		const char *within, *key, *value, *waiter;
+		const char *why; /* NULL: it is kept */
+	} rows[] = {
+		{ NULL, "restart", "on-failure:3", NULL, NULL },
+		{ NULL, "restart", "always", NULL, NULL },
+		{ NULL, "restart", "always", "y",
+		  "'x' is never completed: it is always started again" },
+		{ NULL, "stop_signal", "SIGKILL", NULL,
+		  "SIGKILL does not ask, and leaves no time to end" },
+		{ "healthcheck", "interval", "100ms", NULL, NULL },
+		{ "healthcheck", "interval", "50ms", NULL,
+		  "'interval' takes a time of at least 100ms, not '50ms'" },
+		{ "environment", "A", "{{b}} $$C ${D:?e}", NULL, NULL },
+		{ "environment", "A b", "c", NULL, "'A b' is no name for a variable" },
+		{ NULL, "image", "c", NULL, "'image' is no key of a service" },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		const struct berth_draft_place place = { "x", rows[i].within, rows[i].waiter };
+		BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+		char why[BERTH_DRAFT_WHY_MAX] = "";
+		size_t mark;
+
+		berth_draft_begin(&draft, "x");
+		mark = draft.services.len;
+		berth_draft_value(&draft, rows[i].within ? 2 : 1, rows[i].key, rows[i].value,
+				  "of many");
+		assert_int_equal(berth_draft_keep(&draft, mark, &place, why), !rows[i].why);
+		assert_string_equal(why, rows[i].why ? rows[i].why : "");
+		assert_int_equal(draft.services.len > mark, !rows[i].why);
+		if (rows[i].why)
+			assert_string_equal(berth_str_text(&draft.services), "  x:\n");
+	}
+}
+
+static void what_is_cut_off_may_be_had(void **state)
+{
+	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+
+	berth_draft_cut(&draft, 0, &text);
+	assert_string_equal(berth_str_text(&text), "");
+	berth_draft_begin(&draft, "x");
+	berth_draft_value(&draft, 1, "a", "b", NULL);
+	berth_draft_cut(&draft, strlen("  x:\n"), &text);
+	assert_string_equal(berth_str_text(&text), "    a: b\n");
+	assert_string_equal(berth_str_text(&draft.services), "  x:\n");
 }
 
 static void there_are_at_most_256_services(void **state)
@@ -195,6 +262,9 @@ int main(void)
 		cmocka_unit_test(bytes_that_are_no_text_become_a_mark),
 		cmocka_unit_test(the_whole_is_as_people_write_it),
 		cmocka_unit_test(no_port_is_wished_twice),
+		cmocka_unit_test(words_of_templates_are_no_names),
+		cmocka_unit_test(what_a_manifest_refuses_is_taken_off_again),
+		cmocka_unit_test(what_is_cut_off_may_be_had),
 		cmocka_unit_test(there_are_at_most_256_services),
 		cmocka_unit_test(braces_are_escaped_where_a_template_would_take_them),
 	};
