@@ -142,39 +142,103 @@ static int read_ports_files(struct berth_stack *stack, struct berth_faults *faul
 					   : r;
 }
 
+/* "viewer:ws=8090", in parts. */
+struct flag {
+	char service[BERTH_NAME_MAX];
+	char port[BERTH_PORT_NAME_MAX];
+	bool has_port;
+	const char *number;
+};
+
+/* @len bytes at @text, which no name is too long for. */
+static bool take_name(const char *text, size_t len, char *buf, size_t size)
+{
+	if (len == 0 || len >= size)
+		return false;
+	snprintf(buf, size, "%.*s", (int)len, text);
+	return true;
+}
+
+static int split_flag(const char *text, struct flag *ret_flag, struct berth_err *err)
+{
+	size_t len = strcspn(text, ":="), port_len = strcspn(text + len, "=");
+	const char *equals = text + len + port_len;
+	struct flag flag = { .has_port = port_len > 0, .number = equals + 1 };
+	char shown[96];
+
+	if (!len || !*equals || !equals[1]) {
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' is not SERVICE=PORT",
+			      berth_str_printable(text, (size_t)-1, shown, sizeof(shown)));
+		berth_err_hint(err, "as in: -p web=9000, or -p web:ws=9001 for one of several");
+		return -EINVAL;
+	}
+	if (!take_name(text, len, flag.service, sizeof(flag.service)))
+		return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "-p: no service is called '%s'",
+				     berth_str_printable(text, len, shown, sizeof(shown)));
+	if (flag.has_port && !take_name(text + len + 1, port_len - 1, flag.port, sizeof(flag.port)))
+		return berth_err_set(
+			err, -ENOENT, BERTH_ERR_USAGE, "-p: '%s' has no port '%s'", flag.service,
+			berth_str_printable(text + len + 1, port_len - 1, shown, sizeof(shown)));
+	*ret_flag = flag;
+	return 0;
+}
+
+static int find_port(const struct berth_wish *wish, const struct flag *flag, size_t *ret_index,
+		     struct berth_err *err)
+{
+	const char *names[BERTH_WISH_PORTS_MAX + 1] = { NULL }, *closest;
+	char shown[96];
+
+	*ret_index = 0;
+	for (size_t i = 0; i < wish->port_count && flag->has_port; i++) {
+		names[i] = wish->ports[i].name;
+		if (strcmp(names[i], flag->port) != 0)
+			continue;
+		*ret_index = i;
+		return 0;
+	}
+	if (!flag->has_port)
+		return 0;
+	closest = berth_str_closest(flag->port, names);
+	berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "-p: '%s' has no port '%s'", flag->service,
+		      berth_str_printable(flag->port, (size_t)-1, shown, sizeof(shown)));
+	if (closest)
+		berth_err_hint(err, "did you mean '%s'?", closest);
+	return -ENOENT;
+}
+
 /* "backend=9005", "viewer:ws=8090". */
 static int read_flag(struct berth_stack *stack, const char *text, struct berth_err *err)
 {
-	size_t len = strcspn(text, ":="), port_len = 0, index = 0;
-	const char *equals = strchr(text, '=');
-	char name[BERTH_NAME_MAX] = "", port[BERTH_PORT_NAME_MAX] = "";
 	struct berth_job *job;
-	int service = -1;
+	struct flag flag;
+	char shown[96];
+	uint16_t number;
+	size_t index;
+	int service, r = split_flag(text, &flag, err);
 
-	if (equals && len < sizeof(name)) {
-		snprintf(name, sizeof(name), "%.*s", (int)len, text);
-		service = berth_manifest_find(&stack->manifest, name);
-	}
-	if (!equals || !len)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' is not SERVICE=PORT",
-				     text);
+	if (r < 0)
+		return r;
+	service = berth_manifest_find(&stack->manifest, flag.service);
 	if (service < 0)
-		return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "-p: no service '%s' in %s",
-				     name, stack->file);
+		return berth_err_set(
+			err, -ENOENT, BERTH_ERR_USAGE, "-p: no service '%s' in %s",
+			berth_str_printable(flag.service, (size_t)-1, shown, sizeof(shown)),
+			stack->file);
 	job = stack->services[service].job;
-	port_len = (size_t)(equals - text) - len;
-	if (port_len > 1 && port_len <= sizeof(port)) {
-		snprintf(port, sizeof(port), "%.*s", (int)port_len - 1, text + len + 1);
-		while (index < job->wish.port_count &&
-		       strcmp(job->wish.ports[index].name, port) != 0)
-			index++;
-		if (index == job->wish.port_count)
-			return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE,
-					     "-p: '%s' has no port '%s'", name, port);
-	}
 	if (job->no_port)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' has no port", name);
-	return move(job, index, equals + 1, "-p", name, err);
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' has no port",
+				     flag.service);
+	r = find_port(&job->wish, &flag, &index, err);
+	if (r < 0)
+		return r;
+	if (berth_parse_port(flag.number, &number) < 0)
+		return berth_err_set(
+			err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' is not a port (1-65535)",
+			berth_str_printable(flag.number, (size_t)-1, shown, sizeof(shown)));
+	name_main(&job->wish);
+	berth_wish_move(&job->wish, index, number);
+	return 0;
 }
 
 /* The user's list, and the ranges of the profiles that this is none of. */
