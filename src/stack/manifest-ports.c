@@ -46,6 +46,26 @@ static void refuse_port(struct berth_manifest_reader *reader, const struct berth
 		berth_faults_hint(reader->faults, "a service without any port has port: none");
 }
 
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+}
+
+/* "9000, 9001" without its blanks. One that parts two digits is no slip to be mended: it stays. */
+static void add_closed_up(struct berth_str *out, const char *text)
+{
+	char before = '\0';
+
+	for (; *text; text++) {
+		char after = text[strspn(text, " ")];
+
+		if (*text == ' ' && !(is_word(before) && is_word(after)))
+			continue;
+		berth_str_add_bytes(out, text, 1);
+		before = *text == ' ' ? before : *text;
+	}
+}
+
 /* Numbers of the port @name: a text or a list, one after the other. */
 static int add_numbers(struct berth_manifest_reader *reader, const struct berth_manifest_key *key,
 		       const struct berth_yaml_node *node, const char *name)
@@ -71,10 +91,7 @@ static int add_numbers(struct berth_manifest_reader *reader, const struct berth_
 		}
 		if (name)
 			berth_str_addf(&text, "%s=", name);
-		for (const char *p = item->text; *p; p++) {
-			if (*p != ' ')
-				berth_str_add_bytes(&text, p, 1);
-		}
+		add_closed_up(&text, item->text);
 		if (!berth_str_text(&text))
 			return -ENOMEM;
 		if (berth_wish_add(&service->wish, berth_str_text(&text), &err) < 0)

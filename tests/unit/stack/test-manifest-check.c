@@ -132,6 +132,10 @@ static void ports_that_are_none_are_told(void **state)
 {
 	assert_service_faults("    command: x\n    port: 9000x\n",
 			      "4:11+5: '9000x' is no port number\n");
+	assert_service_faults("    command: x\n    port: \"30 00\"\n",
+			      "4:11+7: '30 00' is no port number\n");
+	assert_service_faults("    command: x\n    ports: {a: [1, 20  00], b: [4, 5]}\n",
+			      "4:20+6: '20  00' is no port number\n");
 	assert_service_faults("    command: x\n    port: 70000\n",
 			      "4:11+5: port '70000' is not in 1-65535\n");
 	assert_service_faults("    command: x\n    port: 9000-9005\n",
