@@ -50,15 +50,16 @@ static int list_pins(struct berth_cli *cli, const struct pin_args *args, struct 
 
 static void say(struct berth_cli *cli, const struct berth_pins_operand *operand, uint16_t port)
 {
-	const char *service = operand->identity.service;
+	char name[BERTH_PINS_NAME_SIZE];
 
-	berth_out_say(&cli->out, "%s is pinned to %u", service, port);
+	berth_out_say(&cli->out, "%s is pinned to %u",
+		      berth_pins_operand_name(operand, name, sizeof(name)), port);
 	if (operand->running && operand->running != port)
 		berth_out_hint(&cli->out, "it has %u now, and %u when it is stopped and started",
 			       operand->running, port);
 	else if (!operand->known)
 		berth_out_hint(&cli->out, "no '%s' has run here yet, and no manifest here has it",
-			       service);
+			       operand->identity.service);
 }
 
 static int run_pin(struct berth_cli *cli, void *arguments, struct berth_err *err)
@@ -81,6 +82,8 @@ static int run_pin(struct berth_cli *cli, void *arguments, struct berth_err *err
 				     berth_str_printable(cli->operands.items[1], (size_t)-1, shown,
 							 sizeof(shown)));
 	r = berth_pins_read_operand(cli->operands.items[0], args->as, &operand, err);
+	if (r == 0)
+		r = berth_pins_check_port(&operand, err);
 	if (r == 0)
 		r = berth_pins_set(&operand.identity, operand.port_name, port, err);
 	if (r < 0)

@@ -22,16 +22,19 @@ static int check_settled(struct berth_cli *cli, const struct berth_pins_operand 
 			 struct berth_err *err)
 {
 	const struct berth_settings *settings = &cli->settings;
+	char name[BERTH_PINS_NAME_SIZE];
 
 	for (size_t i = 0; i < settings->pin_count; i++)
 		if (berth_pins_is_settled_for(&settings->pins[i], &operand->identity)) {
 			berth_err_set(err, -EBUSY, BERTH_ERR_REFUSED,
 				      "%s is pinned to %u in config.yaml",
-				      operand->identity.service, settings->pins[i].port);
+				      berth_pins_operand_name(operand, name, sizeof(name)),
+				      settings->pins[i].port);
 			berth_err_hint(err, "take it out there");
 			return -EBUSY;
 		}
-	berth_out_say(&cli->out, "%s was not pinned", operand->identity.service);
+	berth_out_say(&cli->out, "%s was not pinned",
+		      berth_pins_operand_name(operand, name, sizeof(name)));
 	return 0;
 }
 
@@ -39,6 +42,7 @@ static int run_unpin(struct berth_cli *cli, void *arguments, struct berth_err *e
 {
 	const struct unpin_args *args = arguments;
 	BERTH_CLEANUP(berth_pins_operand_deinit) struct berth_pins_operand operand = { 0 };
+	char name[BERTH_PINS_NAME_SIZE];
 	size_t count = 0;
 	int r = berth_pins_read_operand(cli->operands.items[0], args->as, &operand, err);
 
@@ -49,7 +53,8 @@ static int run_unpin(struct berth_cli *cli, void *arguments, struct berth_err *e
 	if (r == 0 && count == 0)
 		r = check_settled(cli, &operand, err);
 	else if (r == 0 && !cli->out.json)
-		berth_out_say(&cli->out, "%s is not pinned any more", operand.identity.service);
+		berth_out_say(&cli->out, "%s is not pinned any more",
+			      berth_pins_operand_name(&operand, name, sizeof(name)));
 	return r < 0 ? r : berth_pins_print_json(cli, &operand.identity, err);
 }
 

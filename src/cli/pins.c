@@ -47,6 +47,19 @@ static int identify(struct berth_pins_operand *operand, const char *folder, cons
 	return 0;
 }
 
+static void take_declared(struct berth_pins_operand *operand, const struct berth_manifest *manifest)
+{
+	int index = berth_manifest_find(manifest, operand->identity.service);
+
+	if (*manifest->project)
+		strcpy(operand->identity.project, manifest->project);
+	if (index < 0)
+		return;
+	operand->declared = true;
+	operand->no_port = manifest->services[index].no_port;
+	operand->wish = manifest->services[index].wish;
+}
+
 /* In the manifest around @cwd? One that can't be understood now may well have it. */
 static bool is_in_stack(const char *cwd, struct berth_pins_operand *operand, const char *as,
 			struct berth_err *err)
@@ -68,8 +81,8 @@ static bool is_in_stack(const char *cwd, struct berth_pins_operand *operand, con
 	*strrchr(path, '/') = '\0';
 	if (identify(operand, *path ? path : "/", as, err) < 0)
 		return false;
-	if (r == 0 && *manifest.project)
-		strcpy(operand->identity.project, manifest.project);
+	if (r == 0)
+		take_declared(operand, &manifest);
 	return true;
 }
 
@@ -116,6 +129,46 @@ static void find_running(struct berth_services *services, struct berth_pins_oper
 void berth_pins_operand_deinit(struct berth_pins_operand *operand)
 {
 	berth_identity_deinit(&operand->identity);
+}
+
+const char *berth_pins_operand_name(const struct berth_pins_operand *operand, char *buf,
+				    size_t size)
+{
+	const struct berth_identity *identity = &operand->identity;
+	char number[16] = "";
+
+	if (identity->instance > 1)
+		snprintf(number, sizeof(number), ".%u", identity->instance);
+	snprintf(buf, size, "%s%s%s%s", identity->service, number,
+		 operand->has_port_name ? ":" : "",
+		 operand->has_port_name ? operand->port_name : "");
+	return buf;
+}
+
+int berth_pins_check_port(const struct berth_pins_operand *operand, struct berth_err *err)
+{
+	const char *service = operand->identity.service;
+	const char *names[BERTH_WISH_PORTS_MAX + 1] = { NULL }, *closest;
+	char shown[64];
+
+	if (!operand->declared)
+		return 0;
+	if (operand->no_port)
+		return berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "'%s' has no port", service);
+	/* The first of several may be called so, too. */
+	if (strcmp(operand->port_name, "main") == 0)
+		return 0;
+	for (size_t i = 0; i < operand->wish.port_count; i++) {
+		names[i] = operand->wish.ports[i].name;
+		if (strcmp(names[i], operand->port_name) == 0)
+			return 0;
+	}
+	closest = berth_str_closest(operand->port_name, names);
+	berth_err_set(err, -ENOENT, BERTH_ERR_USAGE, "'%s' has no port '%s'", service,
+		      berth_str_printable(operand->port_name, (size_t)-1, shown, sizeof(shown)));
+	if (closest)
+		berth_err_hint(err, "did you mean '%s'?", closest);
+	return -ENOENT;
 }
 
 int berth_pins_read_operand(const char *operand, const char *as,

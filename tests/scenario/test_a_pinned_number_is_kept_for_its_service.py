@@ -99,6 +99,23 @@ def test_an_instance_has_a_pin_of_its_own(world):
 
 
 @ids("P12")
+def test_what_was_pinned_is_told_with_its_instance_and_port(world):
+    """`berth pin v:nope 1` said that "v" was pinned, and so did `pin v:ws`, `pin api.2`."""
+    world.write("berth.yaml", "services:\n  v: { command: x, ports: { http: 9734, ws: 9735 } }\n"
+                              "  api: { command: x, port: 9700 }\n  job: { command: x, port: none }\n")
+    assert world.berth("pin", "api.2", "9706").err == "berth: api.2 is pinned to 9706\n"
+    assert world.berth("pin", "v:ws", "9735").err == "berth: v:ws is pinned to 9735\n"
+    assert world.berth("unpin", "v:ws").err == "berth: v:ws is not pinned any more\n"
+    world.berth("pin", "v:main", "9734")
+    world.berth("unpin", "v:nope")
+    for operand, said in (("v:htp", "'v' has no port 'htp'"), ("api:ws", "'api' has no port 'ws'"), ("job", "'job' has no port")):
+        refused = world.berth("pin", operand, "1234", check=2)
+        assert said in refused.err, refused
+    assert "did you mean 'http'?" in world.berth("pin", "v:htp", "1234", check=2).err
+    assert len(world.berth("pin", "--json").json["pins"]) == 2
+
+
+@ids("P12")
 def test_what_is_pinned_is_listed(world):
     other = world.make_project("other")
     assert world.berth("pin").err == "berth: nothing is pinned\n"
