@@ -208,10 +208,38 @@ static bool read_pin_place(struct reader *reader, const char *key, size_t len,
 	return true;
 }
 
+/* One by its folder and one by its project may well mean the same service. */
+static bool may_be_one(const struct berth_settings_pin *a, const struct berth_settings_pin *b)
+{
+	return !a->folder != !b->folder && strcmp(a->service, b->service) == 0 &&
+	       a->instance == b->instance && strcmp(a->port_name, b->port_name) == 0;
+}
+
+/* The pin before @pin that has its number for somebody else; NULL: none. */
+static const struct berth_settings_pin *find_clash(const struct berth_settings *settings,
+						   const struct berth_settings_pin *pin)
+{
+	for (size_t i = 0; i < settings->pin_count; i++)
+		if (settings->pins[i].port == pin->port && !may_be_one(&settings->pins[i], pin))
+			return &settings->pins[i];
+	return NULL;
+}
+
+static void refuse_twice(struct reader *reader, const struct berth_yaml_node *node,
+			 const struct berth_settings_pin *pin,
+			 const struct berth_settings_pin *first)
+{
+	berth_faults_add(reader->faults, node->at, "%u is pinned for '%s%s%s' already", pin->port,
+			 first->service, strcmp(first->port_name, "main") != 0 ? ":" : "",
+			 strcmp(first->port_name, "main") != 0 ? first->port_name : "");
+	berth_faults_hint(reader->faults, "that is in line %u", first->at.line);
+}
+
 static void read_pin(struct reader *reader, const struct berth_yaml_node *node)
 {
 	struct berth_settings *settings = reader->settings;
-	struct berth_settings_pin pin = { 0 };
+	struct berth_settings_pin pin = { .at = node->key_at };
+	const struct berth_settings_pin *first;
 	const char *slash = strrchr(node->key, '/');
 	const char *text = text_of(reader, node, "a port");
 	struct berth_settings_pin *pins;
@@ -224,6 +252,8 @@ static void read_pin(struct reader *reader, const struct berth_yaml_node *node)
 		berth_faults_hint(reader->faults, "shop/api, or with its folder: ~/src/shop/api");
 	} else if (text && berth_parse_port(text, &pin.port) < 0) {
 		refuse(reader, node, "a port (1-65535)");
+	} else if (text && (first = find_clash(settings, &pin))) {
+		refuse_twice(reader, node, &pin, first);
 	} else if (settings->pin_count == BERTH_SETTINGS_PINS_MAX) {
 		berth_faults_add(reader->faults, node->key_at, "more than %d pins",
 				 BERTH_SETTINGS_PINS_MAX);

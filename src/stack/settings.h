@@ -31,6 +31,7 @@ struct berth_settings_pin {
 	unsigned int instance;
 	char port_name[BERTH_PORT_NAME_MAX];
 	uint16_t port;
+	struct berth_mark at;
 };
 
 /* Zero is what nobody has settled. */

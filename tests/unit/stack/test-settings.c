@@ -135,6 +135,12 @@ static void each_fault_has_its_place_and_what_was_meant(void **state)
 		{ "pins: {shop/: 9001}\n", 1, 8, "names no service", "" },
 		{ "pins: {shop/api: 65536}\n", 1, 18, "'65536' is not a port (1-65535)", "" },
 		{ "pins: {shop/api: [1]}\n", 1, 18, "a port is expected here", "" },
+		{ "pins:\n  shop/api: 9001\n  shop/web: 9001\n", 3, 13,
+		  "9001 is pinned for 'api' already", "that is in line 2" },
+		{ "pins:\n  shop/api:ws: 9001\n  ~/shop/api: 9001\n", 3, 15,
+		  "9001 is pinned for 'api:ws' already", "line 2" },
+		{ "pins:\n  shop/api: 9001\n  shop+demo/api: 9001\n", 3, 18, "for 'api' already",
+		  "" },
 		{ "3000\n", 1, 1, "settings are expected here", "grace: 10s" },
 		{ "grace: \"3s\n", 1, 0, "", "" },
 	};
@@ -157,6 +163,18 @@ static void each_fault_has_its_place_and_what_was_meant(void **state)
 		/* nothing of a broken file counts */
 		assert_false(settings.has_grace);
 	}
+}
+
+static void a_number_may_be_pinned_by_folder_and_by_project(void **state)
+{
+	BERTH_CLEANUP(berth_settings_deinit) struct berth_settings settings;
+	struct berth_faults faults = { 0 };
+
+	(void)state;
+	assert_int_equal(parse("pins: {shop/api.2:ws: 9001, ~/src/shop/api.2:ws: 9001}\n", &faults,
+			       &settings),
+			 0);
+	assert_int_equal(settings.pin_count, 2);
 }
 
 static void all_faults_are_told_at_once(void **state)
@@ -189,6 +207,7 @@ int main(void)
 		cmocka_unit_test(lists_may_be_written_as_on_the_command_line),
 		cmocka_unit_test(color_is_colour),
 		cmocka_unit_test(each_fault_has_its_place_and_what_was_meant),
+		cmocka_unit_test(a_number_may_be_pinned_by_folder_and_by_project),
 		cmocka_unit_test(all_faults_are_told_at_once),
 		cmocka_unit_test(without_a_home_there_is_no_tilde),
 	};
