@@ -153,6 +153,7 @@ static int settle_timeout(struct berth_job *job, const struct berth_dotenv *dote
 int berth_job_settle_search(struct berth_job *job, const struct berth_dotenv *dotenv,
 			    struct berth_err *err)
 {
+	bool asked = job->wish.strict;
 	int r = 0;
 
 	if (!job->wish.attempts)
@@ -170,8 +171,10 @@ int berth_job_settle_search(struct berth_job *job, const struct berth_dotenv *do
 		return r;
 	if (job->wish.strict && job->instances > 1) {
 		r = berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-				  "BERTH_STRICT: only one instance can have the wish");
-		berth_err_hint(err, "workers share one port: --workers");
+				  "%s: only one instance can have the wish",
+				  asked ? "'strict'" : "BERTH_STRICT");
+		berth_err_hint(err, "workers share one port: %s",
+			       job->stack ? "'workers'" : "--workers");
 		return r;
 	}
 	if (!job->skip)

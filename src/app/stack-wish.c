@@ -19,15 +19,6 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-static const struct berth_manifest_profile *find_profile(const struct berth_manifest *manifest,
-							 const char *name)
-{
-	for (size_t i = 0; name && i < manifest->profile_count; i++)
-		if (strcmp(manifest->profiles[i].name, name) == 0 && manifest->profiles[i].range.lo)
-			return &manifest->profiles[i];
-	return NULL;
-}
-
 /* All numbers from the profile's range; what was wished is only what they are called. */
 static void enter_profile(struct berth_wish *wish, const struct berth_range *range)
 {
@@ -286,7 +277,7 @@ int berth_stack_settle_wishes(struct berth_stack *stack, const struct berth_stac
 			      struct berth_faults *faults, struct berth_err *err)
 {
 	const struct berth_manifest_profile *profile =
-		find_profile(&stack->manifest, spec->profile);
+		berth_manifest_find_range(&stack->manifest, spec->profile);
 	size_t count = stack->manifest.service_count;
 	int r = 0;
 

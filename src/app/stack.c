@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "stack/command.h"
 #include "stack/formation.h"
-#include "stack/mentions.h"
+#include "stack/manifest-counts.h"
 #include "stack/order.h"
 
 /* The folder of an absolute path. */
@@ -188,7 +188,9 @@ static int enable(struct berth_stack *stack, const struct berth_stack_spec *spec
 			return r;
 	}
 	if (spec->formation) {
-		r = berth_formation_parse(spec->formation, manifest, started, err);
+		r = berth_formation_parse(spec->formation, manifest,
+					  berth_manifest_find_range(manifest, spec->profile),
+					  started, err);
 		if (r < 0)
 			return berth_err_wrap(err, r, "-m");
 	}
@@ -207,23 +209,27 @@ static int enable(struct berth_stack *stack, const struct berth_stack_spec *spec
 	return 0;
 }
 
-/* A port that is told is one that somebody has: whose it is belongs to what is started. */
-static void want_mentioned(const struct berth_manifest *manifest,
-			   struct berth_order_service *states)
+/* Is there a number in the profile's range for each of them? */
+static int check_range(const struct berth_stack *stack, const struct berth_stack_spec *spec,
+		       const struct berth_order_service *states, struct berth_err *err)
 {
-	bool more = true;
+	const struct berth_manifest_profile *profile =
+		berth_manifest_find_range(&stack->manifest, spec->profile);
+	unsigned int need = berth_manifest_count_numbers(&stack->manifest, states), numbers;
 
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < manifest->service_count; i++)
-			for (size_t j = 0; j < manifest->service_count && states[i].wanted; j++) {
-				if (states[j].wanted || !berth_mentions(&manifest->services[i],
-									manifest->services[j].name))
-					continue;
-				berth_order_want(manifest, states, j);
-				more = true;
-			}
-	}
+	/* Those of -p may be elsewhere. */
+	if (!profile || spec->wish_count)
+		return 0;
+	numbers = (unsigned int)(profile->range.hi - profile->range.lo) + 1;
+	if (need <= numbers)
+		return 0;
+	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+		      "the range of the profile '%s' has %u number%s, and what would start needs "
+		      "%u",
+		      profile->name, numbers, numbers == 1 ? "" : "s", need);
+	berth_err_hint(err, "range: %u-%u, or fewer instances", profile->range.lo,
+		       profile->range.lo + need - 1);
+	return -EINVAL;
 }
 
 /* What is asked for, what that depends on, and those whose ports that has to be told. */
@@ -244,7 +250,7 @@ static int want(struct berth_stack *stack, const struct berth_stack_spec *spec,
 	for (size_t i = 0; i < manifest->service_count && !spec->service_count; i++)
 		if (stack->services[i].enabled)
 			berth_order_want(manifest, states, i);
-	want_mentioned(manifest, states);
+	berth_order_want_mentioned(manifest, states);
 	for (size_t i = 0; i < manifest->service_count; i++) {
 		stack->services[i].wanted = states[i].wanted;
 		if (states[i].wanted) {
@@ -263,7 +269,7 @@ static int want(struct berth_stack *stack, const struct berth_stack_spec *spec,
 		return berth_err_set(err, -E2BIG, BERTH_ERR_CONFIG,
 				     "%s has %zu services and instances, and at most %d can run",
 				     stack->file, units, BERTH_STACK_UNITS_MAX);
-	return 0;
+	return check_range(stack, spec, states, err);
 }
 
 static int prepare(struct berth_stack *stack, const struct berth_stack_spec *spec,

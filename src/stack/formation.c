@@ -7,6 +7,7 @@
 
 #include "base/parse.h"
 #include "service/defaults.h"
+#include "stack/manifest-counts.h"
 
 enum {
 	WORD_SIZE = 128, /* of a name, or a number, with its NUL */
@@ -127,30 +128,45 @@ static int read_pairs(const char *text, const struct berth_manifest *manifest,
 	}
 }
 
-static int check(const struct berth_manifest *manifest, const struct counts *counts,
-		 struct berth_err *err)
+/* Can there be @count of @service? */
+static int check_service(const struct berth_manifest_service *service, unsigned int count,
+			 const struct berth_manifest_profile *profile, struct berth_err *err)
 {
-	bool somebody = false;
+	struct berth_manifest_service counted = *service;
+	int r = 0;
 
-	for (size_t i = 0; i < manifest->service_count; i++) {
-		const struct berth_manifest_service *service = &manifest->services[i];
-
-		somebody = somebody || counts->of[i] > 0;
-		if (counts->of[i] <= 1 || service->workers <= 1)
-			continue;
-		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-			      "'%s' has workers, and can't have several instances too",
-			      service->name);
-		berth_err_hint(err, "workers share one port, instances have a port each");
-		return -EINVAL;
+	counted.instances = count;
+	/* Whatever it wishes, it is given numbers from there. */
+	if (profile) {
+		counted.wish.strict = false;
+		counted.wish.range = (struct berth_range){ 0 };
 	}
-	if (!somebody)
-		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
-				     "that would start no service at all");
-	return 0;
+	for (size_t i = 0; i < BERTH_MANIFEST_COUNT_RULES && r == 0; i++)
+		if (berth_manifest_count_fault(&counted, i, err))
+			r = berth_err_wrap(err, -EINVAL, "'%s'", service->name);
+	return r;
 }
 
-int berth_formation_parse(const char *text, struct berth_manifest *manifest, bool *ret_started,
+static int check(const struct berth_manifest *manifest, const struct counts *counts,
+		 const struct berth_manifest_profile *profile, struct berth_err *err)
+{
+	bool somebody = false;
+	int r = 0;
+
+	for (size_t i = 0; i < manifest->service_count && r == 0; i++) {
+		somebody = somebody || counts->of[i] > 0;
+		if (counts->of[i] > 1)
+			r = check_service(&manifest->services[i], (unsigned int)counts->of[i],
+					  profile, err);
+	}
+	if (r == 0 && !somebody)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				     "that would start no service at all");
+	return r;
+}
+
+int berth_formation_parse(const char *text, struct berth_manifest *manifest,
+			  const struct berth_manifest_profile *profile, bool *ret_started,
 			  struct berth_err *err)
 {
 	struct counts counts = { .all = UNSET };
@@ -165,7 +181,7 @@ int berth_formation_parse(const char *text, struct berth_manifest *manifest, boo
 		if (counts.of[i] == UNSET)
 			counts.of[i] = counts.all == UNSET ? 0 : counts.all;
 	}
-	r = check(manifest, &counts, err);
+	r = check(manifest, &counts, profile, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < manifest->service_count; i++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "stack/manifest-counts.h"
 
 /* One service while it is checked. */
 struct subject {
@@ -95,19 +96,16 @@ static void check_portless(const struct subject *subject)
 
 static void check_counts(const struct subject *subject)
 {
-	const struct berth_manifest_service *service = subject->service;
 	struct berth_faults *faults = subject->reader->faults;
 
-	if (service->instances > 1 && service->workers > 1) {
-		berth_faults_add(faults, place(subject, "workers"),
-				 "'workers' goes not with 'instances'");
-		berth_faults_hint(faults, "workers share one port, instances have a port each");
-	}
-	if (service->instances > 1 && service->wish.strict) {
-		berth_faults_add(faults, place(subject, "strict"),
-				 "'strict' with %u instances: only one can have the wish",
-				 service->instances);
-		berth_faults_hint(faults, "'workers' share one port");
+	for (size_t i = 0; i < BERTH_MANIFEST_COUNT_RULES; i++) {
+		struct berth_err err = { 0 };
+		const char *key = berth_manifest_count_fault(subject->service, i, &err);
+
+		if (!key)
+			continue;
+		berth_faults_add(faults, place(subject, key), "%s", err.msg);
+		berth_faults_hint(faults, "%s", err.hint);
 	}
 }
 
@@ -162,24 +160,14 @@ static void check_range(const struct subject *subject)
 	const struct berth_wish *wish = &service->wish;
 	struct berth_faults *faults = subject->reader->faults;
 	unsigned int numbers = (unsigned int)(wish->range.hi - wish->range.lo) + 1;
-	unsigned int ports = wish->port_count ? (unsigned int)wish->port_count : 1;
 	unsigned int width = width_of(wish);
 
-	if (wish->range.lo == 0)
+	if (wish->range.lo == 0 || width <= numbers)
 		return;
-	if (width > numbers) {
-		berth_faults_add(faults, place(subject, "range"),
-				 "the ports of '%s' span %u numbers, and the range has %u",
-				 service->name, width, numbers);
-		berth_faults_hint(faults, "at least %u-%u", wish->range.lo,
-				  wish->range.lo + width - 1);
-	} else if (service->instances * ports > numbers) {
-		berth_faults_add(faults, place(subject, "range"),
-				 "the range has %u numbers, and %u instances need %u", numbers,
-				 service->instances, service->instances * ports);
-		berth_faults_hint(faults, "at least %u-%u", wish->range.lo,
-				  wish->range.lo + service->instances * ports - 1);
-	}
+	berth_faults_add(faults, place(subject, "range"),
+			 "the ports of '%s' span %u numbers, and the range has %u", service->name,
+			 width, numbers);
+	berth_faults_hint(faults, "at least %u-%u", wish->range.lo, wish->range.lo + width - 1);
 }
 
 /* Where the words of an error of the wish point: the port that it names first. */

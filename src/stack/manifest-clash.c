@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "stack/manifest-counts.h"
 
 /* --- cycles ------------------------------------------------------------------------------------ */
 
@@ -217,24 +218,24 @@ static bool is_in_profile(const struct berth_manifest_service *service, const ch
 	return !service->profiles;
 }
 
+/* Not only its own: what those depend on takes its numbers from there, too. */
 static void check_size(struct berth_manifest_reader *reader,
 		       const struct berth_manifest_profile *profile)
 {
-	unsigned int numbers = (unsigned int)(profile->range.hi - profile->range.lo) + 1, need = 0;
+	const struct berth_manifest *manifest = reader->manifest;
+	unsigned int numbers = (unsigned int)(profile->range.hi - profile->range.lo) + 1, need;
+	struct berth_order_service states[BERTH_MANIFEST_SERVICES_MAX] = { { 0 } };
 
-	for (size_t i = 0; i < reader->manifest->service_count; i++) {
-		const struct berth_manifest_service *service = &reader->manifest->services[i];
-		unsigned int ports =
-			service->wish.port_count ? (unsigned int)service->wish.port_count : 1;
-
-		if (!service->no_port && is_in_profile(service, profile->name))
-			need += service->instances * ports;
-	}
+	for (size_t i = 0; i < manifest->service_count; i++)
+		if (is_in_profile(&manifest->services[i], profile->name))
+			berth_order_want(manifest, states, i);
+	berth_order_want_mentioned(manifest, states);
+	need = berth_manifest_count_numbers(manifest, states);
 	if (need > numbers)
 		berth_faults_add(reader->faults, profile->at,
-				 "the range of the profile '%s' has %u numbers, and its services "
+				 "the range of the profile '%s' has %u number%s, and its services "
 				 "need %u",
-				 profile->name, numbers, need);
+				 profile->name, numbers, numbers == 1 ? "" : "s", need);
 }
 
 /* A number that a profile keeps for itself can't be had without it. */

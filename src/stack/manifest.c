@@ -88,6 +88,15 @@ int berth_manifest_find(const struct berth_manifest *manifest, const char *name)
 	return -1;
 }
 
+const struct berth_manifest_profile *berth_manifest_find_range(
+	const struct berth_manifest *manifest, const char *name)
+{
+	for (size_t i = 0; name && i < manifest->profile_count; i++)
+		if (strcmp(manifest->profiles[i].name, name) == 0 && manifest->profiles[i].range.lo)
+			return &manifest->profiles[i];
+	return NULL;
+}
+
 static void words_free(char **words)
 {
 	for (char **word = words; word && *word; word++)

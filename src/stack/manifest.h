@@ -148,6 +148,9 @@ struct berth_manifest_service *berth_manifest_add(struct berth_manifest *manifes
 bool berth_manifest_is_word(const char *name);
 /* Its index, or -1. */
 int berth_manifest_find(const struct berth_manifest *manifest, const char *name);
+/* The profile @name (NULL: none) where it has a range: a place apart. NULL: all are where they wish. */
+const struct berth_manifest_profile *berth_manifest_find_range(
+	const struct berth_manifest *manifest, const char *name);
 
 /*
  * All services in the order of their start: each behind those it depends on, otherwise as in the

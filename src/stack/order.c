@@ -2,6 +2,8 @@
 /* stack/order.c - which services of a stack may start, or stop, now: pure decision */
 #include "stack/order.h"
 
+#include "stack/mentions.h"
+
 static enum berth_order_verdict judge(enum berth_manifest_condition condition,
 				      const struct berth_order_service *state)
 {
@@ -71,4 +73,22 @@ void berth_order_want(const struct berth_manifest *manifest, struct berth_order_
 	for (size_t i = 0; i < service->depend_count; i++)
 		if (!states[service->depends[i].service].wanted)
 			berth_order_want(manifest, states, service->depends[i].service);
+}
+
+void berth_order_want_mentioned(const struct berth_manifest *manifest,
+				struct berth_order_service *states)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < manifest->service_count; i++)
+			for (size_t j = 0; j < manifest->service_count && states[i].wanted; j++) {
+				if (states[j].wanted || !berth_mentions(&manifest->services[i],
+									manifest->services[j].name))
+					continue;
+				berth_order_want(manifest, states, j);
+				more = true;
+			}
+	}
 }

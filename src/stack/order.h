@@ -35,3 +35,6 @@ bool berth_order_may_stop(const struct berth_manifest *manifest,
 /* @index is wanted, and what it depends on, and so on. The manifest has no cycles. */
 void berth_order_want(const struct berth_manifest *manifest, struct berth_order_service *states,
 		      size_t index);
+/* So are those whose ports the wanted ones are told: a port that is told is one that somebody has. */
+void berth_order_want_mentioned(const struct berth_manifest *manifest,
+				struct berth_order_service *states);

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check(&manifest);
-	if (berth_formation_parse(text, &manifest, started, &err) < 0)
+	if (berth_formation_parse(text, &manifest, NULL, started, &err) < 0)
 		MUST(err.code == BERTH_ERR_USAGE);
 	return 0;
 }

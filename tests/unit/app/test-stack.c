@@ -295,6 +295,32 @@ static void a_profile_has_numbers_of_its_own(void **state)
 		"viewer: http(8080) ws(8081) in 21000-21999 but 8090,20000-20999");
 }
 
+static void the_range_of_a_profile_has_a_number_for_all_that_would_start(void **state)
+{
+	const char *const web = "web", *const flag = "web=19000";
+	static const char *const formation = "web=3";
+	struct berth_stack_spec how = { .profile = "test", .services = &web };
+	BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
+	struct berth_err err = { 0 };
+
+	(void)state;
+	write_text("berth.yaml", "services:\n"
+				 "  web: {command: sleep 1, port: 9000, strict: true}\n"
+				 "  api: {command: sleep 1, profiles: [x]}\n"
+				 "profiles:\n  test: {range: 20000-20001}\n");
+	how.formation = formation;
+	assert_int_equal(load(&how, &stack, &err), -EINVAL);
+	assert_int_equal(err.code, BERTH_ERR_USAGE);
+	assert_string_equal(err.msg, "the range of the profile 'test' has 2 numbers, and what "
+				     "would start needs 3");
+	how.formation = "web=2";
+	assert_wishes("as many as there are", &how, "web: main(9000) in 20000-20001");
+	how.formation = formation;
+	how.wishes = &flag;
+	how.wish_count = 1;
+	assert_wishes("elsewhere", &how, "web: main(9000)=19000 in 19000-19001");
+}
+
 static void copies_have_names_and_files_of_their_own(void **state)
 {
 	static const struct {
@@ -551,6 +577,7 @@ int main(void)
 		in_folder(named_ports_are_wished_by_their_names),
 		in_folder(what_is_no_wish_is_refused_with_its_place),
 		in_folder(a_profile_has_numbers_of_its_own),
+		in_folder(the_range_of_a_profile_has_a_number_for_all_that_would_start),
 		in_folder(copies_have_names_and_files_of_their_own),
 		in_folder(names_of_copies_are_no_paths),
 		in_folder(numbers_that_siblings_are_known_by_are_not_taken),

@@ -313,6 +313,13 @@ static void clashes_are_told(void **state)
 		"profiles:\n  p: {range: 1000-1001}\n",
 		"3:3+1: the range of the profile 'p' has 2 numbers, and its services need 3\n");
 	assert_faults(
+		"services:\n  a: {command: x, profiles: [q]}\n"
+		"  b: {command: 'echo {c.port}', profiles: [p], depends_on: [a]}\n"
+		"  c: {command: x, instances: 3, profiles: [q]}\n"
+		"  d: {command: x, profiles: [q]}\n"
+		"profiles:\n  p: {range: 1000-1000}\n",
+		"7:3+1: the range of the profile 'p' has 1 number, and its services need 5\n");
+	assert_faults(
 		"services:\n  a: {command: x, port: 1500}\nprofiles:\n  p: {range: 1000-2000}\n",
 		"2:25+4: 'a' wishes 1500, which the profile 'p' keeps for itself (1000-2000)\n");
 	assert_faults("services: {a: {command: x}}\nprofiles: {P: }\n",
