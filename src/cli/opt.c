@@ -74,11 +74,17 @@ static int refuse_empty(const struct value *value, struct berth_err *err)
 
 static int parse_string(const struct value *value, void *slot, struct berth_err *err)
 {
+	const char **present = slot;
+	char first[SHOWN_MAX], second[SHOWN_MAX];
 	int r = refuse_empty(value, err);
 
 	if (r < 0)
 		return r;
-	*(const char **)slot = value->text;
+	if (value->opt->once && *present)
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+				     "%s can be given once, and is '%s' and '%s'", value->label,
+				     shown(*present, first), shown(value->text, second));
+	*present = value->text;
 	return 0;
 }
 

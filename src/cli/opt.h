@@ -75,6 +75,7 @@ struct berth_opt {
 	unsigned int base; /* CHOICE: number of words[0] */
 	int64_t min, max; /* U16, DURATION, SIZE; LIMIT: max only; max 0: no bound */
 	int64_t unit; /* DURATION: ms; 0: a second */
+	bool once; /* STRING: a second one is refused, and does not take the place of the first */
 	/* Where a bool tells that the preset was not what was taken; 0: nowhere. */
 	size_t given_at;
 	enum berth_opt_complete complete; /* CHOICE completes its words by itself */

@@ -27,7 +27,7 @@ struct berth_stack_args {
 		  "a copy of its own in the same folder, called NAME" }, \
 	{ \
 		0, "profile", "NAME", BERTH_AT(STRING, type, stack.profile), \
-			"with the services and the range of ports of that profile" \
+			"with the services and the range of ports of that profile", .once = true, \
 	}
 
 /* Those of a start, in the same way. */

@@ -44,6 +44,15 @@ def test_usage_errors_are_exit_2_and_say_what_to_try(world, arguments):
     assert result.out == "" and result.err.startswith("berth: ") and len(result.err.splitlines()) <= 2
 
 
+@pytest.mark.parametrize("command", ["up", "plan", "down"])
+def test_a_second_profile_is_refused(world, command):
+    """Compose takes several; here the last one won, and nobody was told."""
+    world.write("berth.yaml", "services: { a: { command: x, profiles: [x, y] } }\n")
+    for words in (["--profile", "x", "--profile", "y"], ["--profile=x", "--profile=x"]):
+        refused = world.berth(command, *words, check=USAGE)
+        assert "--profile can be given once, and is 'x' and '" in refused.err, refused
+
+
 def test_a_usage_error_with_json_is_one_document(world):
     result = world.berth("run", "-d", "--json", "--port", "x", "--", "true", check=USAGE)
     assert result.error["code"] == "usage"
