@@ -38,18 +38,24 @@ static char *below(const char *folder, const char *path)
 static int make_cwd(const struct berth_stack *stack, const struct berth_manifest_service *manifest,
 		    struct berth_stack_service *service, struct berth_err *err)
 {
-	struct stat st;
-
 	service->cwd = below(stack->folder, manifest->working_dir ? manifest->working_dir : ".");
 	if (!service->cwd)
 		return no_memory(manifest, err);
 	if (!manifest->working_dir)
 		service->cwd[strlen(stack->folder)] = '\0';
+	return 0;
+}
+
+static int check_cwd(const struct berth_manifest_service *manifest,
+		     const struct berth_stack_service *service, struct berth_err *err)
+{
+	struct stat st;
+
 	if (stat(service->cwd, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	berth_err_set(err, -ENOENT, BERTH_ERR_CONFIG, "'%s' has no folder to run in: '%s' is %s",
-		      manifest->name, service->cwd, "not there");
-	return -ENOENT;
+	return berth_err_set(err, -ENOENT, BERTH_ERR_CONFIG,
+			     "'%s' has no folder to run in: '%s' is not there", manifest->name,
+			     service->cwd);
 }
 
 static char **copy_words(char *const *words)
@@ -78,11 +84,9 @@ static char **make_argv(const struct berth_manifest_command *command)
 	return command->argv ? copy_words(command->argv) : NULL;
 }
 
-static int load_env_file(struct berth_stack_service *service, const char *path,
-			 struct berth_err *err)
+static int load_env_file(struct berth_dotenv *all, const char *path, struct berth_err *err)
 {
 	BERTH_AUTO_FREE char *text = NULL;
-	struct berth_dotenv *all = &service->env_file;
 	struct berth_dotenv one = { 0 };
 	struct berth_dotenv_entry *grown;
 	size_t len;
@@ -108,25 +112,41 @@ static int load_env_file(struct berth_stack_service *service, const char *path,
 	return 0;
 }
 
-static int load_env_files(const struct berth_stack *stack,
-			  const struct berth_manifest_service *manifest,
-			  struct berth_stack_service *service, struct berth_err *err)
+char **berth_stack_env_files(const struct berth_stack *stack, size_t index)
 {
+	char *const *file = stack->manifest.services[index].env_files;
+	size_t count = 0;
+	char **paths;
+
+	while (file && file[count])
+		count++;
+	paths = calloc(count + 2, sizeof(*paths));
+	if (!paths)
+		return NULL;
+	count = 0;
+	/* As foreman does: what stands beside a Procfile is for its processes. */
+	if (stack->kind == BERTH_MANIFEST_PROCFILE && stack->dotenv.count)
+		paths[count++] = below(stack->folder, ".env");
+	for (; file && *file && (!count || paths[count - 1]); file++)
+		paths[count++] = below(stack->folder, *file);
+	if (!count || paths[count - 1])
+		return paths;
+	berth_command_free(paths);
+	return NULL;
+}
+
+int berth_stack_read_env_files(const char *const *paths, struct berth_dotenv *ret_env,
+			       struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_dotenv_deinit) struct berth_dotenv env = { 0 };
 	int r = 0;
 
-	/* As foreman does: what stands beside a Procfile is for its processes. */
-	if (stack->kind == BERTH_MANIFEST_PROCFILE && stack->dotenv.count) {
-		BERTH_AUTO_FREE char *path = below(stack->folder, ".env");
-
-		r = path ? load_env_file(service, path, err) : no_memory(manifest, err);
-	}
-	for (char *const *file = manifest->env_files; file && *file && r == 0; file++) {
-		BERTH_AUTO_FREE char *path = below(stack->folder, *file);
-
-		r = path ? load_env_file(service, path, err) : no_memory(manifest, err);
-		if (r < 0)
-			return berth_err_wrap(err, r, "env_file of '%s'", manifest->name);
-	}
+	for (; *paths && r == 0; paths++)
+		r = load_env_file(&env, *paths, err);
+	if (r < 0)
+		return r;
+	*ret_env = env;
+	env = (struct berth_dotenv){ 0 };
 	return 0;
 }
 
@@ -194,6 +214,41 @@ static struct berth_job job_of(const struct berth_stack *stack,
 	};
 }
 
+int berth_stack_read_files(const struct berth_stack *stack, size_t index,
+			   struct berth_dotenv *ret_env, struct berth_err *err)
+{
+	const struct berth_manifest_service *manifest = &stack->manifest.services[index];
+	char **paths;
+	int r = check_cwd(manifest, &stack->services[index], err);
+
+	if (r < 0)
+		return r;
+	paths = berth_stack_env_files(stack, index);
+	if (!paths)
+		return no_memory(manifest, err);
+	r = berth_stack_read_env_files((const char *const *)paths, ret_env, err);
+	berth_command_free(paths);
+	if (r < 0 && stack->kind == BERTH_MANIFEST_YAML)
+		return berth_err_wrap(err, r, "env_file of '%s'", manifest->name);
+	return r;
+}
+
+/* What is not there is nobody's business as long as the service is not to be started. */
+static int load_files(const struct berth_stack *stack, size_t index, struct berth_err *err)
+{
+	struct berth_stack_service *service = &stack->services[index];
+	struct berth_err fault = { 0 };
+	int r = berth_stack_read_files(stack, index, &service->env_file, &fault);
+
+	if (r == 0)
+		return 0;
+	service->fault = malloc(sizeof(*service->fault));
+	if (!service->fault)
+		return no_memory(&stack->manifest.services[index], err);
+	*service->fault = fault;
+	return 0;
+}
+
 int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_err *err)
 {
 	const struct berth_manifest_service *manifest = &stack->manifest.services[index];
@@ -204,8 +259,6 @@ int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_e
 	if (!service->job)
 		return no_memory(manifest, err);
 	r = make_cwd(stack, manifest, service, err);
-	if (r == 0)
-		r = load_env_files(stack, manifest, service, err);
 	if (r == 0)
 		r = make_env(manifest, service, err);
 	if (r < 0)
@@ -221,5 +274,5 @@ int berth_stack_make_job(struct berth_stack *stack, size_t index, struct berth_e
 	berth_str_copy(service->job->identity.service, sizeof(service->job->identity.service),
 		       manifest->name);
 	berth_identity_seal(&service->job->identity);
-	return 0;
+	return load_files(stack, index, err);
 }

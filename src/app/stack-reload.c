@@ -39,6 +39,7 @@ static int load(const struct berth_supervisor *supervisor, struct berth_stack **
 		.copy = *old->identity.copy ? old->identity.copy : NULL,
 		.profile = old->profile,
 		.formation = old->formation,
+		.later = true,
 	};
 	struct berth_stack *stack = NULL;
 	int r = berth_stack_load(&spec, &faults, &stack, err);

@@ -58,6 +58,21 @@ static int read_services(struct berth_client *client, const json_t *request, boo
 	return 0;
 }
 
+/* Has each one that is about to be started its folder and its files? */
+static int check_files(const struct berth_supervisor *supervisor, const bool *wanted,
+		       struct berth_err *err)
+{
+	const struct berth_stack *stack = supervisor->stack->stack;
+
+	for (size_t i = 0; i < stack->manifest.service_count; i++) {
+		if (!wanted[i] || supervisor->stack->members[i].living || !stack->services[i].fault)
+			continue;
+		*err = *stack->services[i].fault;
+		return -ENOENT;
+	}
+	return 0;
+}
+
 /* Answered when all that were asked for are ready, or will never be. */
 static void do_up(struct berth_client *client, const json_t *request)
 {
@@ -92,7 +107,8 @@ static void do_up(struct berth_client *client, const json_t *request)
 		berth_client_fail_with(client, &err);
 		return;
 	}
-	if (berth_stack_run_start(supervisor, wanted, &err) < 0) {
+	if (check_files(supervisor, wanted, &err) < 0 ||
+	    berth_stack_run_start(supervisor, wanted, &err) < 0) {
 		berth_client_fail_with(client, &err);
 		return;
 	}

@@ -272,6 +272,14 @@ static int want(struct berth_stack *stack, const struct berth_stack_spec *spec,
 	return check_range(stack, spec, states, err);
 }
 
+static int check_files(const struct berth_stack_service *service, struct berth_err *err)
+{
+	if (!service->wanted || !service->fault)
+		return 0;
+	*err = *service->fault;
+	return -ENOENT;
+}
+
 static int prepare(struct berth_stack *stack, const struct berth_stack_spec *spec,
 		   struct berth_faults *faults, struct berth_err *err)
 {
@@ -292,6 +300,8 @@ static int prepare(struct berth_stack *stack, const struct berth_stack_spec *spe
 		r = want(stack, spec, err);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = berth_stack_make_job(stack, i, err);
+	for (size_t i = 0; i < count && r == 0 && !spec->later; i++)
+		r = check_files(&stack->services[i], err);
 	return r == 0 ? berth_stack_settle_wishes(stack, spec, faults, err) : r;
 }
 
@@ -367,6 +377,7 @@ void berth_stack_free(struct berth_stack *stack)
 		berth_command_free(service->env);
 		free(service->cwd);
 		free(service->skip);
+		free(service->fault);
 		free(service->job);
 	}
 	free(stack->services);

@@ -29,6 +29,7 @@ struct berth_stack_spec {
 		*services; /* those that are wanted, with what they depend on; none: all */
 	size_t service_count;
 	bool any_port; /* --any, for all of them */
+	bool later; /* nothing is started now: what its services lack is in their `fault` alone */
 };
 
 /* A service, and what its job borrows from. */
@@ -36,6 +37,8 @@ struct berth_stack_service {
 	struct berth_job *job; /* owned; as each of its instances is started */
 	struct berth_dotenv env_file; /* of all its files, the later ones last */
 	char *cwd, **argv, **stop_argv, **env, *skip; /* owned */
+	struct berth_err
+		*fault; /* owned; of its folder and files: it can't be started; NULL: none */
 	bool enabled; /* by its profiles, and the formation */
 	bool wanted;
 };
@@ -91,6 +94,14 @@ void berth_stack_adopt(struct berth_stack *stack, const struct berth_job *common
 /* stack-job.c: the job of service @index, as the manifest has it. */
 BERTH_MUST_USE int berth_stack_make_job(struct berth_stack *stack, size_t index,
 					struct berth_err *err);
+/* Its files of variables: absolute, the later ones last; berth_command_free(). NULL: out of memory. */
+char **berth_stack_env_files(const struct berth_stack *stack, size_t index);
+/* What is in such files. */
+BERTH_MUST_USE int berth_stack_read_env_files(const char *const *paths,
+					      struct berth_dotenv *ret_env, struct berth_err *err);
+/* What those of service @index say now. -errno: one of them, or its folder, is not as it should be. */
+BERTH_MUST_USE int berth_stack_read_files(const struct berth_stack *stack, size_t index,
+					  struct berth_dotenv *ret_env, struct berth_err *err);
 /* stack-wish.c: who wishes which number, from all the places where that can be said. */
 BERTH_MUST_USE int berth_stack_settle_wishes(struct berth_stack *stack,
 					     const struct berth_stack_spec *spec,

@@ -187,6 +187,23 @@ def test_what_is_missing_around_a_service_is_said_before_anything_starts(world, 
     assert not runs(alone) and world.everything() == []
 
 
+@ids("S1")
+@root_and_user
+@pytest.mark.parametrize("missing, path", [
+    ({"working_dir": "later"}, "later/x"), ({"env_file": "later.env"}, "later.env"),
+], ids=["working_dir", "env_file"])
+def test_what_lacks_around_a_service_that_is_not_wanted_is_in_nobodys_way(world, missing, path):
+    stack = Stack(world, alone=shell("exec sleep 1000"), backend=shell("exec sleep 1000", profiles=["later"], **missing))
+    stack.up("alone")
+    stack.up()
+    assert "backend" in stack.berth("up", "-d", "backend", check=USAGE).err
+    assert set(stack.services()) == {"alone"}
+    os.makedirs(os.path.dirname(os.path.join(stack.folder, path)), exist_ok=True)
+    world.write(os.path.join(stack.folder, path), "A=1\n")
+    stack.berth("down")
+    assert "backend" in stack.up("backend")
+
+
 # --- again, and some of them ---
 
 @ids("S1", "S7")
