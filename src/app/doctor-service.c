@@ -14,6 +14,7 @@
 
 #include "app/doctor-cors.h"
 #include "app/find.h"
+#include "app/holders-process.h"
 #include "app/prober.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -23,7 +24,6 @@
 
 enum {
 	ANSWER_MS = 1000,
-	DEPTH_MAX = 64, /* of a tree of processes */
 	SCHEME_SIZE = 16,
 };
 
@@ -33,6 +33,9 @@ struct round {
 	json_t *service; /* owned */
 	json_t *environment; /* owned; an array of words, NULL: not told */
 	struct berth_proc_id supervisor;
+	struct berth_registry registry;
+	json_t *records; /* owned: the living ones, of others too */
+	struct berth_holders_processes processes;
 	void (*fn)(const struct berth_doctor_row *row, void *arg);
 	void *arg;
 	struct berth_doctor_localhost localhost;
@@ -119,18 +122,24 @@ static const char *variable(const struct round *round, const char *name)
 
 /* ---- the kernel ---- */
 
-static bool is_below(pid_t pid, pid_t root)
+static const char *id_of(const json_t *record)
 {
-	struct berth_proc_stat stat;
+	return berth_json_string(berth_registry_summary(record), "id", "");
+}
 
-	for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
-		if (berth_procfs_stat(pid, &stat) < 0)
-			return false;
-		if (stat.ppid == root)
-			return true;
-		pid = stat.ppid;
-	}
-	return false;
+/* A stack has one supervisor for all of its services: is @id of this one's tree? */
+static bool is_own(struct round *round, const struct berth_proc_id *id, uint16_t port)
+{
+	const struct berth_holders_process *process;
+	const json_t *record;
+
+	if (id->pid == round->supervisor.pid)
+		return false;
+	process = berth_holders_process_find(&round->processes, id);
+	if (!process || process->supervisor != round->supervisor.pid)
+		return false;
+	record = berth_holders_process_record(&round->processes, process, port);
+	return record && strcmp(id_of(record), id_of(round->record)) == 0;
 }
 
 /* Is it one that the supervisor has bound for the service? */
@@ -171,8 +180,8 @@ static bool is_outside(const struct round *round)
 	return berth_json_bool(round->service, "outside", false);
 }
 
-static void note_listener(const struct round *round, const json_t *port,
-			  const struct berth_look *look, const struct berth_look_socket *socket,
+static void note_listener(struct round *round, const json_t *port, const struct berth_look *look,
+			  const struct berth_look_socket *socket,
 			  struct berth_doctor_listener *listener)
 {
 	const struct berth_look_holder *holders;
@@ -190,7 +199,7 @@ static void note_listener(const struct round *round, const json_t *port,
 	holders = berth_look_holders_of(look, socket->inode, &count);
 	own = is_outside(round) || (!count && is_told(port, &socket->local));
 	for (size_t i = 0; i < count && !own; i++) {
-		own = is_below(holders[i].proc.pid, round->supervisor.pid);
+		own = is_own(round, &holders[i].proc, berth_addr_port(&socket->local));
 		kept |= holders[i].proc.pid == round->supervisor.pid;
 	}
 	listener->whose = own ? BERTH_DOCTOR_OWN : kept ? BERTH_DOCTOR_KEPT : BERTH_DOCTOR_FOREIGN;
@@ -199,7 +208,7 @@ static void note_listener(const struct round *round, const json_t *port,
 }
 
 /* All that listens in the service's tree, on a port that it was not given. */
-static void look_elsewhere(const struct round *round, struct berth_doctor_port *port)
+static void look_elsewhere(struct round *round, struct berth_doctor_port *port)
 {
 	const struct berth_look_query query = {
 		.port_lo = 1,
@@ -217,9 +226,10 @@ static void look_elsewhere(const struct round *round, struct berth_doctor_port *
 		size_t count;
 		const struct berth_look_holder *holder =
 			berth_look_holders_of(&look, look.sockets[i].inode, &count);
+		uint16_t number = berth_addr_port(&look.sockets[i].local);
 		char where[BERTH_ADDR_STRLEN];
 
-		if (!holder || !is_below(holder->proc.pid, round->supervisor.pid))
+		if (!holder || !is_own(round, &holder->proc, number))
 			continue;
 		berth_str_addf(&text, "%s%s", found++ ? " and " : "",
 			       berth_addr_format(&look.sockets[i].local, where));
@@ -230,8 +240,7 @@ static void look_elsewhere(const struct round *round, struct berth_doctor_port *
 	berth_look_deinit(&look);
 }
 
-static int look_at(const struct round *round, const json_t *document,
-		   struct berth_doctor_port *port)
+static int look_at(struct round *round, const json_t *document, struct berth_doctor_port *port)
 {
 	const struct berth_look_query query = {
 		.port_lo = port->number,
@@ -427,7 +436,7 @@ static bool is_for_clients(const json_t *port)
 	       berth_json_int(port, "port", 0) > 0;
 }
 
-static void say_no_port(const struct round *round)
+static void say_no_port(struct round *round)
 {
 	bool ready = strcmp(berth_json_string(round->service, "state", ""), "ready") == 0;
 	struct berth_doctor_port port = { 0 };
@@ -469,6 +478,33 @@ static void check_ports(struct round *round)
 		say_no_port(round);
 }
 
+/* Without a folder of what runs there is nothing of ours: then nobody is this service's. */
+static int load_others(struct round *round)
+{
+	BERTH_AUTO_JSON json_t *all = NULL;
+	json_t *record;
+	size_t i;
+
+	round->records = json_array();
+	if (berth_registry_open(&round->registry, NULL) < 0)
+		round->registry = (struct berth_registry){ .dir_fd = -1, .ports_fd = -1 };
+	else if (berth_registry_load(&round->registry, &all) < 0)
+		all = NULL;
+	json_array_foreach (all, i, record)
+		if (berth_registry_life(record) == BERTH_REGISTRY_LIVE)
+			json_array_append(round->records, record);
+	return berth_holders_processes_init(&round->processes, round->records);
+}
+
+static void round_free(struct round *round)
+{
+	berth_holders_processes_deinit(&round->processes);
+	json_decref(round->records);
+	berth_registry_close(&round->registry);
+	json_decref(round->environment);
+	free(round);
+}
+
 void berth_doctor_service(const json_t *record,
 			  void (*fn)(const struct berth_doctor_row *row, void *arg), void *arg,
 			  json_t **ret_service)
@@ -484,14 +520,14 @@ void berth_doctor_service(const json_t *record,
 	round->supervisor = berth_registry_process(record, "supervisor");
 	round->fn = fn;
 	round->arg = arg;
-	if (ask_supervisor(round)) {
+	if (load_others(round) == 0 && ask_supervisor(round)) {
 		round->localhost_error =
 			berth_doctor_localhost_resolve("localhost", &round->localhost);
 		berth_doctor_service_judge_life(round->service, berth_time_now_ms(), &finding);
 		tell(round, "running", NULL, NULL, &finding);
 		check_ports(round);
 	}
-	*ret_service = round->service;
-	json_decref(round->environment);
-	free(round);
+	*ret_service =
+		round->service ? round->service : json_incref(berth_registry_service(record));
+	round_free(round);
 }

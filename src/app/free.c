@@ -187,15 +187,20 @@ static bool fill_proc(struct berth_free *all, const struct berth_proc_id *id, ui
 	const struct berth_holders_process *known = berth_holders_process_find(&all->known, id);
 	BERTH_AUTO_FREE char *cgroup = NULL;
 	struct berth_proc_stat stat, parent;
+	size_t service;
 
 	if (!known || berth_procfs_stat(id->pid, &stat) < 0 ||
 	    stat.id.start_ticks != id->start_ticks)
+		return false;
+	service = service_of(all, known, port);
+	/* What a supervisor does for itself, as a check, is soon over: it is not ended for that. */
+	if (known->supervisor == id->pid && service == BERTH_FREE_NONE)
 		return false;
 	*proc = (struct berth_free_proc){
 		.id = *id,
 		.parent = stat.ppid,
 		.uid = (uid_t)berth_json_int(known->document, "uid", 0),
-		.service = service_of(all, known, port),
+		.service = service,
 		.here = is_here(all, known),
 		.container = BERTH_FREE_NONE,
 	};

@@ -255,7 +255,7 @@ static void add_place(struct berth_holders_process *process)
 
 /* ---- parents ---- */
 
-/* {"pid","process","ppid"}; borrowed, NULL: gone. */
+/* {"pid","process","ppid","start"}; borrowed, NULL: gone. */
 static json_t *parent_of(struct berth_holders_processes *processes, pid_t pid)
 {
 	struct berth_proc_stat stat;
@@ -265,8 +265,9 @@ static json_t *parent_of(struct berth_holders_processes *processes, pid_t pid)
 	format_pid(pid, key);
 	parent = json_object_get(processes->parents, key);
 	if (!parent && berth_procfs_stat(pid, &stat) == 0) {
-		parent = json_pack("{s:i,s:o,s:i}", "pid", (int)pid, "process",
-				   berth_json_text(stat.comm), "ppid", (int)stat.ppid);
+		parent = json_pack("{s:i,s:o,s:i,s:I}", "pid", (int)pid, "process",
+				   berth_json_text(stat.comm), "ppid", (int)stat.ppid, "start",
+				   (json_int_t)stat.id.start_ticks);
 		json_object_set_new(processes->parents, key, parent);
 	}
 	return parent;
@@ -437,18 +438,135 @@ const json_t *berth_holders_process_outside(const struct berth_holders_processes
 	return NULL;
 }
 
+/*
+ * Who hangs directly below the supervisor, of @process and its parents: the keeper of its tree, the
+ * command itself, or, where that tree has no keeper, whose own parent has ended.
+ */
+static struct berth_proc_id top_of(const struct berth_holders_processes *processes,
+				   const struct berth_holders_process *process)
+{
+	struct berth_proc_id top = process->id;
+	const json_t *parent;
+	char key[16];
+	size_t i;
+
+	json_array_foreach (json_object_get(process->document, "parents"), i, parent) {
+		pid_t pid = (pid_t)berth_json_int(parent, "pid", 0);
+
+		if (pid == process->supervisor)
+			break;
+		format_pid(pid, key);
+		top.pid = pid;
+		top.start_ticks = (uint64_t)berth_json_int(json_object_get(processes->parents, key),
+							   "start", 0);
+	}
+	return top;
+}
+
+/* What there is of a process to tell whose it is. */
+struct marks {
+	struct berth_proc_id top;
+	struct berth_proc_stat stat;
+	char *cgroups; /* owned; NULL: not to be had */
+};
+
+static bool has_tree(const json_t *record, const struct marks *marks)
+{
+	const json_t *tree;
+	size_t i;
+
+	json_array_foreach (berth_registry_private(record, "trees"), i, tree)
+		if (berth_json_int(tree, "pid", 0) == marks->top.pid &&
+		    (uint64_t)berth_json_int(tree, "start", 0) == marks->top.start_ticks)
+			return true;
+	return false;
+}
+
+/* The groups are named by the id of the service; there may be others below them. */
+static bool has_cgroup(const json_t *record, const struct marks *marks)
+{
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach (berth_registry_private(record, "cgroups"), i, path) {
+		const char *name = strrchr(json_string_value(path), '/');
+		const char *at = name && marks->cgroups ? strstr(marks->cgroups, name) : NULL;
+
+		if (at && strchr("/\n", at[strlen(name)]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_session(const json_t *record, const struct marks *marks)
+{
+	const json_t *session;
+	size_t i;
+
+	json_array_foreach (berth_registry_private(record, "sessions"), i, session)
+		if (berth_json_int(session, "pid", 0) == marks->stat.session &&
+		    marks->stat.id.start_ticks >= (uint64_t)berth_json_int(session, "start", 0))
+			return true;
+	return false;
+}
+
+static bool has_environment(const json_t *record, const struct marks *marks)
+{
+	bool has = false;
+	char mark[32];
+
+	snprintf(mark, sizeof(mark), "BERTH_ID=%.16s",
+		 berth_json_string(berth_registry_summary(record), "id", "?"));
+	return berth_procfs_environ_has(marks->stat.id.pid, mark, &has) == 0 && has;
+}
+
+/* Of @records of one supervisor, the one whose tree @process is in; NULL: that does not show. */
+static const json_t *find_by_tree(const struct berth_holders_processes *processes,
+				  const struct berth_holders_process *process,
+				  const json_t *records)
+{
+	/* The surest and cheapest first. Only orphans of a tree without a keeper need the others. */
+	static bool (*const has[])(const json_t *record, const struct marks *marks) = {
+		has_tree,
+		has_cgroup,
+		has_session,
+		has_environment,
+	};
+	struct marks marks = { .top = top_of(processes, process) };
+	const json_t *record, *found = NULL;
+	size_t i;
+
+	for (size_t k = 0; !found && k < BERTH_ARRAY_SIZE(has); k++) {
+		if (k == 1 && (berth_procfs_stat(process->id.pid, &marks.stat) < 0 ||
+			       berth_cgroup_of(process->id.pid, &marks.cgroups) < 0))
+			break;
+		json_array_foreach (records, i, record)
+			if (!found && has[k](record, &marks))
+				found = record;
+	}
+	free(marks.cgroups);
+	return found;
+}
+
 const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
 					   const struct berth_holders_process *process,
 					   uint16_t port)
 {
-	const json_t *records = NULL, *record;
+	const json_t *records = NULL, *record, *by_port = NULL, *by_tree;
 	size_t i;
 
 	if (!process->supervisor)
 		return berth_holders_process_outside(processes, port);
 	records = records_of(processes, process->supervisor);
+	if (json_array_size(records) < 2)
+		return json_array_get(records, 0);
 	json_array_foreach (records, i, record)
-		if (has_port(record, port))
-			return record;
-	return json_array_get(records, 0);
+		if (!by_port && has_port(record, port))
+			by_port = record;
+	/* The supervisor holds ports for all of them. */
+	if (process->id.pid == process->supervisor)
+		return by_port;
+	/* The number alone does not tell: it may be another one's in UDP, or of a connection. */
+	by_tree = find_by_tree(processes, process, records);
+	return by_tree ? by_tree : by_port;
 }

@@ -23,7 +23,7 @@ struct berth_holders_processes {
 	struct berth_holders_process **known; /* owned, by pid */
 	size_t count, size;
 	json_t *supervisors; /* owned, as the others: {pid: [record]} */
-	json_t *parents; /* {pid: {"pid","process","ppid"}} */
+	json_t *parents; /* {pid: {"pid","process","ppid","start"}} */
 	json_t *roots; /* {folder: project} */
 	json_t *users; /* {uid: name} */
 	json_t *groups; /* {cgroup id: path} */
@@ -68,8 +68,9 @@ const json_t *berth_holders_process_outside(const struct berth_holders_processes
 					    uint16_t port);
 
 /*
- * The record of berth that a process belongs to, with @port if its supervisor has several; else as
- * of berth_holders_process_outside(). NULL: none. Borrowed.
+ * The record of berth whose tree a process is in; of a supervisor that has several, the one with
+ * @port is its own. Of a process of nobody's as of berth_holders_process_outside(). NULL: none,
+ * which may also be one below a supervisor. Borrowed.
  */
 const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
 					   const struct berth_holders_process *process,

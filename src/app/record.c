@@ -34,6 +34,29 @@ static json_t *sessions_document(const struct berth_unit *unit)
 	return sessions;
 }
 
+static void add_process(json_t *processes, pid_t pid)
+{
+	struct berth_proc_stat stat;
+
+	if (pid > 0 && berth_procfs_stat(pid, &stat) == 0)
+		json_array_append_new(processes, berth_registry_process_json(&stat.id));
+}
+
+/*
+ * What of each tree hangs directly below us: its keeper; the command where there is none, or once
+ * somebody has killed it.
+ */
+static json_t *trees_document(const struct berth_unit *unit)
+{
+	json_t *trees = json_array();
+
+	for (size_t i = 0; i < unit->worker_count; i++) {
+		add_process(trees, unit->workers[i]->child.keeper.pid);
+		add_process(trees, unit->workers[i]->child.pid);
+	}
+	return trees;
+}
+
 static json_t *cgroups_document(const struct berth_unit *unit)
 {
 	json_t *cgroups = json_array();
@@ -79,6 +102,7 @@ static json_t *private_document(struct berth_unit *unit)
 	const struct berth_job *job = unit->job;
 	BERTH_AUTO_JSON json_t *sessions = sessions_document(unit);
 	BERTH_AUTO_JSON json_t *cgroups = cgroups_document(unit);
+	BERTH_AUTO_JSON json_t *trees = trees_document(unit);
 	json_t *document = json_object();
 
 	json_object_set_new(document, "supervisor",
@@ -103,6 +127,8 @@ static json_t *private_document(struct berth_unit *unit)
 	if (unit->supervisor->own_filters)
 		json_object_set_new(document, "filters",
 				    json_integer(unit->supervisor->own_filters));
+	if (json_array_size(trees))
+		json_object_set(document, "trees", trees);
 	if (json_array_size(sessions))
 		json_object_set(document, "sessions", sessions);
 	if (json_array_size(cgroups))

@@ -43,7 +43,8 @@ bool berth_registry_is_id(const char *text);
  * A record is an object of two members: "service", the document that users see (design: ls,
  * status), and "berth", what only we need:
  * {"supervisor":{"pid","start"},"guardian":{...},"boot","netns","socket","key","family",
- * "sessions":[{"pid","start"}],"listeners":{"5173":pid},"group","filters","cgroup","files":[...],"stop":{...}}.
+ * "trees":[{"pid","start"}],"sessions":[{"pid","start"}],"listeners":{"5173":pid},"group",
+ * "filters","cgroup","files":[...],"stop":{...}}.
  */
 BERTH_MUST_USE int berth_registry_write(struct berth_registry *registry, const char *id,
 					const json_t *record);
