@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/control.h"
+#include "app/holders-process.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "look/who.h"
@@ -154,19 +155,56 @@ static void leave_out_copies(json_t *found, const char *word)
 			json_array_remove(found, i);
 }
 
-static int port_not_found(const json_t *records, uint16_t number, struct berth_err *err)
+/* The service that the process @id belongs to, of @records; NULL: none. Borrowed. */
+static const json_t *find_owner(const json_t *records, const struct berth_proc_id *id,
+				uint16_t number)
 {
-	struct berth_who_holder holder;
-	char text[256];
+	BERTH_AUTO_JSON json_t *living = json_array();
+	struct berth_holders_processes processes;
+	const struct berth_holders_process *process;
+	const json_t *owner = NULL;
 	json_t *record;
-	size_t count = 0, i;
+	size_t i;
 
-	if (berth_who_find(number, true, NULL, 0, &holder, 1, &count) == 0 && count) {
-		berth_who_format(&holder, text, sizeof(text));
+	json_array_foreach (records, i, record)
+		if (berth_registry_life(record) == BERTH_REGISTRY_LIVE)
+			json_array_append(living, record);
+	if (berth_holders_processes_init(&processes, living) < 0)
+		return NULL;
+	process = berth_holders_process_find(&processes, id);
+	if (process)
+		owner = berth_holders_process_record(&processes, process, number);
+	berth_holders_processes_deinit(&processes);
+	return owner;
+}
+
+/* Somebody holds it, perhaps a service whose port it is not: the number of a connection. */
+static int port_is_held(const json_t *records, uint16_t number,
+			const struct berth_who_holder *holder, struct berth_err *err)
+{
+	const json_t *owner = find_owner(records, &holder->proc, number);
+	char text[256];
+
+	berth_who_format(holder, text, sizeof(text));
+	if (!owner)
 		return berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND,
 				     "port %u is %s%s, not started by berth", number,
 				     strncmp(text, "held ", 5) == 0 ? "" : "held by ", text);
-	}
+	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND,
+		      "no service has port %u: it is held by %s, of '%s'", number, text,
+		      member(owner, "label"));
+	berth_err_hint(err, "name that service by its id: %s", member(owner, "id"));
+	return -ENOENT;
+}
+
+static int port_not_found(const json_t *records, uint16_t number, struct berth_err *err)
+{
+	struct berth_who_holder holder;
+	json_t *record;
+	size_t count = 0, i;
+
+	if (berth_who_find(number, true, NULL, 0, &holder, 1, &count) == 0 && count)
+		return port_is_held(records, number, &holder, err);
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_FOUND, "no service has port %u", number);
 	json_array_foreach (records, i, record)
 		if (berth_json_int(berth_registry_service(record), "pid", 0) == number)

@@ -268,6 +268,17 @@ static bool is_main_of_unit(const json_t *holder, bool *ret_user)
 	       strcmp(berth_json_string(parent, "process", ""), "systemd") == 0;
 }
 
+/* By its id where the number is that of another one, or of a socket that is none of its ports. */
+static json_t *service_fix(const struct berth_holders_sources *sources, const char *number,
+			   uint16_t port, const json_t *service)
+{
+	const char *id = berth_json_string(service, "id", "");
+
+	if (berth_holders_process_means(sources->processes, port, id))
+		return json_pack("[s,s,s]", "berth", "stop", number);
+	return json_pack("[s,s,s]", "berth", "stop", id);
+}
+
 /* By the engine of its own user, no other one knows the name. */
 static json_t *container_fix(const struct berth_holders_sources *sources, const json_t *container,
 			     bool *ret_root)
@@ -299,7 +310,7 @@ static json_t *fix_of(const struct berth_holders_sources *sources, uint16_t port
 	*ret_root = false;
 	/* Its supervisor is ours, whoever holds the port for it. */
 	if (json_is_object(json_object_get(holder, "service")))
-		return json_pack("[s,s,s]", "berth", "stop", number);
+		return service_fix(sources, number, port, json_object_get(holder, "service"));
 	*ret_root = uid != sources->uid && sources->uid != 0;
 	if (json_is_object(json_object_get(holder, "container")))
 		return container_fix(sources, json_object_get(holder, "container"), ret_root);

@@ -570,3 +570,23 @@ const json_t *berth_holders_process_record(const struct berth_holders_processes 
 	by_tree = find_by_tree(processes, process, records);
 	return by_tree ? by_tree : by_port;
 }
+
+bool berth_holders_process_means(const struct berth_holders_processes *processes, uint16_t port,
+				 const char *id)
+{
+	const char *supervisor;
+	json_t *records, *record;
+	bool means = false;
+	size_t i;
+
+	json_object_foreach (processes->supervisors, supervisor, records)
+		json_array_foreach (records, i, record) {
+			if (!has_port(record, port))
+				continue;
+			if (strcmp(berth_json_string(berth_registry_summary(record), "id", ""),
+				   id) != 0)
+				return false;
+			means = true;
+		}
+	return means;
+}

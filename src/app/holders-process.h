@@ -75,3 +75,7 @@ const json_t *berth_holders_process_outside(const struct berth_holders_processes
 const json_t *berth_holders_process_record(const struct berth_holders_processes *processes,
 					   const struct berth_holders_process *process,
 					   uint16_t port);
+
+/* Does @port, as an operand of `berth stop`, mean the service of that id and no other one? */
+bool berth_holders_process_means(const struct berth_holders_processes *processes, uint16_t port,
+				 const char *id);

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from berthtest import each_containment, ids, root_and_user, wait_until
+from berthtest import UNKNOWN, each_containment, ids, root_and_user, wait_until
 from stacks import Stack, program
 from test_json_matches_its_schemas import validate
 
@@ -117,11 +117,36 @@ def test_the_number_of_another_services_tcp_port_does_not_make_it_that_ones(worl
     stack.up()
     wait_until(lambda: os.path.exists(told), "beta has bound")
     document = world.berth("who", "--json", "--udp", "5000").json
+    fixes = {found["protocol"]: found["fix"] for found in document["ports"]}
+    ids_of = {name: service["id"] for name, service in stack.services().items()}
+    assert fixes == {"tcp": ["berth", "stop", "5000"], "udp": ["berth", "stop", ids_of["beta"]]}
     assert {(found["protocol"], holder["service"]["label"]) for found in document["ports"]
             for holder in found["holders"] if holder["netns"] == "same"} == {
                 ("tcp", "shop/alpha"), ("udp", "shop/beta")}, document
     rows = world.berth("ls", "-m", "-u", "-o", "port,protocol,service").out.splitlines()[1:]
     assert sorted(row.split() for row in rows) == [["5000", "tcp", "shop/alpha"], ["5000", "udp", "shop/beta"]], rows
+
+
+@ids("D1")
+@root_and_user
+def test_what_who_says_to_type_ends_that_service(world):
+    """`berth stop 54274` was no command that could work: no service has that port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = os.path.join(world.home, "told")
+        peer = server.getsockname()[1]
+        service = world.run_d("--name", "web", "--port", "5000", "--", sys.executable, "-c", BUSY, "5000", str(peer), "0",
+                              "child", told)["service"]
+        wait_until(lambda: os.path.exists(told), "it is connected")
+        with open(told, encoding="ascii") as file:
+            pid, port = map(int, file.read().split())
+        result = world.berth("stop", str(port), "--json", check=UNKNOWN)
+        assert f"no service has port {port}: it is held by " in result.error["message"], result
+        assert f" {pid} " in result.error["message"] and "of 'shop/web'" in result.error["message"], result
+        assert result.error["hint"] == f"name that service by its id: {service['id']}"
+        fixes = {number: world.berth("who", "--json", str(number)).json["ports"][0]["fix"] for number in (5000, port)}
+        assert fixes == {5000: ["berth", "stop", "5000"], port: ["berth", "stop", service["id"]]}
+        world.berth(*fixes[port][1:])
+        assert world.services() == []
 
 
 @ids("D1", "D3")
