@@ -37,6 +37,9 @@ enum {
 	FIRST_PIDNS = 0xeffffffcU,
 };
 
+/* In the order of the answer. */
+static const int protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+
 /* All that an answer is made of. */
 struct search {
 	const struct berth_holders_query *query;
@@ -58,6 +61,22 @@ struct search {
 static bool is_single(const struct berth_range *range)
 {
 	return range->lo == range->hi;
+}
+
+/* Is the range at @index asked for in @protocol? */
+static bool wants(const struct berth_holders_query *query, size_t index, int protocol)
+{
+	bool datagrams = query->datagrams && query->datagrams[index];
+
+	return protocol == IPPROTO_TCP ? !datagrams : datagrams || query->udp;
+}
+
+static bool wants_udp(const struct berth_holders_query *query)
+{
+	for (size_t i = 0; i < query->count; i++)
+		if (wants(query, i, IPPROTO_UDP))
+			return true;
+	return false;
 }
 
 /* ---- what berth knows itself ---- */
@@ -164,7 +183,7 @@ static struct berth_look_query query_of(const struct search *search)
 	struct berth_look_query query = {
 		.port_lo = span.lo,
 		.port_hi = span.hi,
-		.udp = search->query->udp,
+		.udp = wants_udp(search->query),
 		.processes = true,
 		.namespaces = search->query->details,
 	};
@@ -228,7 +247,7 @@ static bool look_at_own(struct search *search)
 	struct pids own = { 0 };
 	bool done = false;
 
-	if (search->sealed && !search->query->udp) {
+	if (search->sealed && !query.udp) {
 		query.binders = search->supervisors;
 		query.binder_count = search->supervisor_count;
 	}
@@ -274,10 +293,10 @@ static bool asks_for_nobodys(const struct search *search)
 
 		if (!is_single(range))
 			continue;
-		if (!berth_holders_join_has_any(&search->look, range->lo, IPPROTO_TCP) ||
-		    (search->query->udp &&
-		     !berth_holders_join_has_any(&search->look, range->lo, IPPROTO_UDP)))
-			return true;
+		for (size_t k = 0; k < BERTH_ARRAY_SIZE(protocols); k++)
+			if (wants(search->query, i, protocols[k]) &&
+			    !berth_holders_join_has_any(&search->look, range->lo, protocols[k]))
+				return true;
 	}
 	return false;
 }
@@ -325,10 +344,11 @@ static int add_port(struct search *search, uint16_t port, int protocol, bool alw
 	return json_array_append_new(ports, document) < 0 ? -ENOMEM : 0;
 }
 
-static bool was_before(const struct berth_holders_query *query, size_t index, uint16_t port)
+static bool was_before(const struct berth_holders_query *query, size_t index, uint16_t port,
+		       int protocol)
 {
 	for (size_t i = 0; i < index; i++)
-		if (berth_range_has(&query->ranges[i], port))
+		if (wants(query, i, protocol) && berth_range_has(&query->ranges[i], port))
 			return true;
 	return false;
 }
@@ -345,16 +365,16 @@ static int answer_range(struct search *search, size_t index, json_t *ports, bool
 			if (!port || port > range->hi)
 				return 0;
 		}
-		if (was_before(search->query, index, (uint16_t)port))
-			continue;
-		r = add_port(search, (uint16_t)port, IPPROTO_TCP, always, ports, ret_gone);
-		if (r == 0 && search->query->udp)
-			r = add_port(search, (uint16_t)port, IPPROTO_UDP, always, ports, ret_gone);
+		for (size_t i = 0; r == 0 && i < BERTH_ARRAY_SIZE(protocols); i++)
+			if (wants(search->query, index, protocols[i]) &&
+			    !was_before(search->query, index, (uint16_t)port, protocols[i]))
+				r = add_port(search, (uint16_t)port, protocols[i], always, ports,
+					     ret_gone);
 	}
 	return r;
 }
 
-/* Each number once, in the order that they were asked in. */
+/* Each once, in the order that they were asked in. */
 static int answer(struct search *search, json_t *ports, bool *ret_gone)
 {
 	int r = 0;

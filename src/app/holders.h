@@ -16,15 +16,17 @@ enum {
 struct berth_holders_query {
 	const struct berth_range *ranges; /* borrowed; each answered for itself */
 	size_t count;
+	const bool
+		*datagrams; /* for each of @ranges: is it of UDP alone? NULL: none is; borrowed */
 	bool every; /* also the ports of a range that nobody holds (a single port always is there) */
-	bool udp; /* UDP too; TCP always */
+	bool udp; /* UDP too, of all of them */
 	bool details; /* what costs more: engines, NAT, systemd, other namespaces */
 };
 
 /*
  * The array "ports" of `berth who --json` (share/schemas/who.schema.json): for each port and
  * protocol {"port","protocol","bindable","refused","answers","holders":[...],"more","hint","fix",
- * "fix_needs"}, each number once, in the order that they were asked in.
+ * "fix_needs"}, each of a number once, in the order that they were asked in.
  *
  * *ret_unseen (NULL allowed) is an array of sentences: what could not be seen, and could matter
  * ("5432 is held by uid 70 (postgres), process hidden"). New references. -errno with @err.

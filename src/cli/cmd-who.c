@@ -34,21 +34,18 @@ static const struct berth_opt who_opts[] = {
 /* ---- operands ---- */
 
 struct ranges {
-	struct berth_range *items; /* owned */
+	struct berth_range items[RANGES_MAX];
+	bool datagrams[RANGES_MAX]; /* is it a service's port of UDP? */
 	size_t count;
 };
 
-static int add_range(struct ranges *ranges, struct berth_range range, struct berth_err *err)
+static int add_range(struct ranges *ranges, struct berth_range range, bool datagrams,
+		     struct berth_err *err)
 {
-	struct berth_range *grown;
-
 	if (ranges->count == RANGES_MAX)
 		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "more than %d ports and ranges",
 				     RANGES_MAX);
-	grown = reallocarray(ranges->items, ranges->count + 1, sizeof(*grown));
-	if (!grown)
-		return berth_err_errno(err, -ENOMEM, "cannot read the ports");
-	ranges->items = grown;
+	ranges->datagrams[ranges->count] = datagrams;
 	ranges->items[ranges->count++] = range;
 	return 0;
 }
@@ -63,7 +60,7 @@ static int no_port(const char *word, struct berth_err *err)
 	return -EINVAL;
 }
 
-/* All ports of the services that @word names. */
+/* All ports of the services that @word names, each in its own protocol. */
 static int add_service(struct berth_services *services, const char *word, struct ranges *ranges,
 		       struct berth_err *err)
 {
@@ -79,9 +76,11 @@ static int add_service(struct berth_services *services, const char *word, struct
 		json_array_foreach (json_object_get(berth_registry_summary(record), "ports"), j,
 				    port) {
 			uint16_t number = (uint16_t)berth_json_int(port, "port", 0);
+			bool udp = strcmp(berth_json_string(port, "protocol", "tcp"), "udp") == 0;
 
 			if (r == 0 && number)
-				r = add_range(ranges, (struct berth_range){ number, number }, err);
+				r = add_range(ranges, (struct berth_range){ number, number }, udp,
+					      err);
 		}
 	if (r < 0 || ranges->count > before)
 		return r;
@@ -102,7 +101,7 @@ static int add_word(struct berth_services *services, bool *loaded, const char *w
 	int r;
 
 	if (berth_range_parse(word, &range) == 0)
-		return add_range(ranges, range, err);
+		return add_range(ranges, range, false, err);
 	if (!*word || !is_name(word))
 		return no_port(word, err);
 	if (!*loaded) {
@@ -231,6 +230,17 @@ static int exit_of(const json_t *ports)
 	return FREE_EXIT;
 }
 
+static bool has_udp(const json_t *ports)
+{
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port)
+		if (strcmp(berth_json_string(port, "protocol", "tcp"), "udp") == 0)
+			return true;
+	return false;
+}
+
 static int print(struct berth_cli *cli, const struct who_args *args, json_t *ports, json_t *unseen,
 		 struct berth_err *err)
 {
@@ -247,7 +257,8 @@ static int print(struct berth_cli *cli, const struct who_args *args, json_t *por
 		return 0;
 	}
 	rows = berth_holder_columns_rows(ports, args->columns);
-	r = berth_holder_columns_print(rows, args->columns, args->udp, &cli->out, err);
+	r = berth_holder_columns_print(rows, args->columns, args->udp || has_udp(ports), &cli->out,
+				       err);
 	if (r < 0 || cli->out.json)
 		return r;
 	if (!json_array_size(rows))
@@ -262,7 +273,7 @@ static int run_who(struct berth_cli *cli, void *arguments, struct berth_err *err
 	const struct who_args *args = arguments;
 	BERTH_AUTO_JSON json_t *ports = NULL;
 	BERTH_AUTO_JSON json_t *unseen = NULL;
-	struct ranges ranges = { 0 };
+	BERTH_AUTO_FREE struct ranges *ranges = calloc(1, sizeof(*ranges));
 	struct berth_holders_query query = { .udp = args->udp, .details = true };
 	struct berth_table table;
 	int r = berth_table_select(berth_holder_columns, args->columns, &table, err);
@@ -271,14 +282,15 @@ static int run_who(struct berth_cli *cli, void *arguments, struct berth_err *err
 		return r;
 	/* 3 would say that the port is free. */
 	cli->error_exit = berth_err_code_exit(BERTH_ERR_USAGE);
-	r = read_operands(&cli->operands, &ranges, err);
+	r = ranges ? read_operands(&cli->operands, ranges, err)
+		   : berth_err_errno(err, -ENOMEM, "cannot read the ports");
 	if (r == 0) {
 		cli->error_exit = 0;
-		query.ranges = ranges.items;
-		query.count = ranges.count;
+		query.ranges = ranges->items;
+		query.datagrams = ranges->datagrams;
+		query.count = ranges->count;
 		r = berth_holders_load(&query, &ports, &unseen, err);
 	}
-	free(ranges.items);
 	if (r == 0)
 		r = print(cli, args, ports, unseen, err);
 	return r < 0 ? r : exit_of(ports);

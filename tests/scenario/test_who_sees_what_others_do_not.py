@@ -19,6 +19,7 @@ import pytest
 
 from berthtest import (BERTH, DEADLINE, USAGE, as_user, bindable, descendants, ids, need, root_and_user, skip,
                        wait_until)
+from stacks import Stack
 from test_json_matches_its_schemas import validate
 
 ALL_FREE = 3
@@ -566,6 +567,27 @@ def test_holders_that_end_meanwhile(world):
     assert codes <= {0, ALL_FREE}
     process.signal(signal.SIGKILL)
     process.wait()
+
+
+# --- services by name ---
+
+@ids("D1")
+@root_and_user
+def test_a_services_port_of_udp_is_asked_for_in_udp(world):
+    """`berth who dns` said that its port was free, since it is in TCP."""
+    victim = world.victim()
+    stack = Stack(world, dns={"command": victim.argv("udp:5353", 5000), "ports": {"http": 5000, "dns": "5353/udp"}})
+    stack.up()
+    ports = look(world, "dns")
+    assert set(ports) == {(5000, "tcp"), (5353, "udp"), "unseen"}
+    assert {holder["service"]["label"] for holder in ports[5353, "udp"]["holders"]} == {"shop/dns"}
+    assert ports[5353, "udp"]["fix"] == ["berth", "stop", "5353"]
+    lines = [tuple(line.split()[:2]) for line in world.berth("who", "dns").out.splitlines()]
+    assert lines[0] == ("PORT", "PROTO") and set(lines[1:]) == {("5000", "tcp"), ("5353", "udp")}
+    # With --udp its TCP port in both, and each once, however often it is meant.
+    assert set(look(world, "--udp", "dns", "5353", "dns")) == {
+        (5000, "tcp"), (5000, "udp"), (5353, "udp"), (5353, "tcp"), "unseen"}
+    assert set(look(world, "5353", check=ALL_FREE)) == {(5353, "tcp"), "unseen"}
 
 
 # --- nothing is disturbed ---
