@@ -8,6 +8,7 @@
  */
 #include "app/holders-advice.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,10 +70,18 @@ static void add_hint(struct berth_str *hint, const char *text)
 	berth_str_addf(hint, "%s%s", hint->len ? "; " : "", text);
 }
 
+/* An IPv4 address that an IPv6 socket has ("::ffff:127.0.0.1") answers as the other form does. */
+static const char *address_of(const json_t *holder)
+{
+	const char *address = berth_json_string(holder, "address", "");
+
+	return strncmp(address, "::ffff:", 7) == 0 ? address + 7 : address;
+}
+
 static bool answers_on(const json_t *holder, bool v6)
 {
 	const char *family = berth_json_string(holder, "family", "");
-	const char *address = berth_json_string(holder, "address", "");
+	const char *address = address_of(holder);
 
 	if (!is_kind(holder, BERTH_LOOK_LISTENER) || !is_here(holder))
 		return false;
@@ -89,7 +98,7 @@ static const json_t *find_answer(const json_t *holders, bool v6)
 	size_t i;
 
 	json_array_foreach (holders, i, holder) {
-		const char *address = berth_json_string(holder, "address", "");
+		const char *address = address_of(holder);
 		bool any = strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0;
 
 		if (answers_on(holder, v6) && (!found || !any))
@@ -112,34 +121,44 @@ static void hint_split(const json_t *holders, struct berth_str *hint)
 	add_hint(hint, text);
 }
 
-/* Sockets that listen on the same address: the kernel spreads clients over them. */
-static void hint_group(const json_t *holders, struct berth_str *hint)
+static bool are_same_place(const struct berth_look_socket *a, const struct berth_look_socket *b)
 {
-	const json_t *a, *b;
-	size_t count = 1, i, j;
-	char text[160];
+	return a->kind == BERTH_LOOK_LISTENER && b->kind == BERTH_LOOK_LISTENER &&
+	       a->interface == b->interface && berth_addr_equal(&a->local, &b->local);
+}
 
-	json_array_foreach (holders, i, a) {
-		count = 1;
-		if (!is_kind(a, BERTH_LOOK_LISTENER) || !is_here(a))
-			continue;
-		json_array_foreach (holders, j, b)
-			count += j > i && is_kind(b, BERTH_LOOK_LISTENER) &&
-				 json_equal(json_object_get(a, "address"),
-					    json_object_get(b, "address")) &&
-				 json_equal(json_object_get(a, "netns"),
-					    json_object_get(b, "netns"));
-		if (count > 1)
-			break;
-	}
+/* Sockets that listen on the same address: how many, of the first ones that do. */
+static size_t count_group(const struct berth_look *look, uint16_t port, int protocol)
+{
+	size_t size = 0, count = 1;
+	const struct berth_look_socket *sockets =
+		berth_look_sockets_of(look, port, protocol, &size);
+
+	for (size_t i = 0; i < size && count == 1; i++)
+		for (size_t k = i + 1; k < size; k++)
+			count += are_same_place(&sockets[i], &sockets[k]);
+	return count;
+}
+
+/* The kernel spreads clients over them; in UDP by that option alone, which it does not tell. */
+static void hint_group(const struct berth_holders_sources *sources, uint16_t port, bool udp,
+		       struct berth_str *hint)
+{
+	size_t count = count_group(sources->look, port, udp ? IPPROTO_UDP : IPPROTO_TCP);
+	char text[200];
+
 	if (count < 2)
 		return;
-	snprintf(text, sizeof(text), "%zu sockets share it (SO_REUSEPORT): each client gets to one",
-		 count);
+	snprintf(
+		text, sizeof(text),
+		udp ? "%zu sockets have it: with SO_REUSEPORT each sender gets to one of them, with "
+		      "SO_REUSEADDR alone all get to the one that was bound last"
+		    : "%zu sockets share it (SO_REUSEPORT): each client gets to one",
+		count);
 	add_hint(hint, text);
 }
 
-static void hint_connection(const struct berth_holders_sources *sources, uint16_t port,
+static void hint_connection(const struct berth_holders_sources *sources, uint16_t port, bool udp,
 			    const json_t *holders, struct berth_str *hint)
 {
 	const json_t *holder;
@@ -156,8 +175,9 @@ static void hint_connection(const struct berth_holders_sources *sources, uint16_
 				 "net.ipv4.ip_local_reserved_ports",
 				 sources->ephemeral.lo, sources->ephemeral.hi, port);
 		else
-			snprintf(text, sizeof(text),
-				 "bind() fails until that connection is over, TIME_WAIT included");
+			snprintf(text, sizeof(text), "bind() fails until that %s",
+				 udp ? "socket is closed"
+				     : "connection is over, TIME_WAIT included");
 		add_hint(hint, text);
 		return;
 	}
@@ -232,11 +252,12 @@ static void add_hints(const struct berth_holders_sources *sources,
 	const json_t *holders = json_object_get(document, "holders");
 	uint16_t port = (uint16_t)berth_json_int(document, "port", 0);
 	bool bindable = json_is_true(json_object_get(document, "bindable"));
+	bool udp = strcmp(berth_json_string(document, "protocol", "tcp"), "udp") == 0;
 
 	if (verdict->split)
 		hint_split(holders, hint);
-	hint_group(holders, hint);
-	hint_connection(sources, port, holders, hint);
+	hint_group(sources, port, udp, hint);
+	hint_connection(sources, port, udp, holders, hint);
 	if (!bindable && has_kind_here(holders, "bound") && !has_kind_here(holders, "listener") &&
 	    !has_kind_here(holders, "connection"))
 		add_hint(hint, "bound and not listening: bind() fails although nobody answers");

@@ -403,6 +403,65 @@ static void a_group_of_sockets_is_pointed_out(void **state)
 	scene_deinit(&scene);
 }
 
+static void assert_no_hint(const json_t *document, const char *part)
+{
+	const char *hint = berth_json_string(document, "hint", "");
+
+	if (strstr(hint, part))
+		fail_msg("'%s' is in the hint: %s", part, hint);
+}
+
+static void sockets_of_different_devices_are_no_group(void **state)
+{
+	struct scene scene;
+	json_t *document;
+
+	scene_init(&scene, NULL);
+	add(&scene, BERTH_LOOK_LISTENER, "0.0.0.0", 8080, INODE)->interface = 2;
+	add(&scene, BERTH_LOOK_LISTENER, "0.0.0.0", 8080, OTHER_INODE)->interface = 3;
+	document = join(&scene, 8080);
+	assert_no_hint(document, "share it");
+	json_decref(document);
+	scene_deinit(&scene);
+}
+
+/* UDP has no clients to be shared by SO_REUSEADDR, and no TIME_WAIT. */
+static void what_is_said_of_udp_is_true_of_udp(void **state)
+{
+	struct scene scene;
+	json_t *document;
+
+	scene_init(&scene, NULL);
+	add(&scene, BERTH_LOOK_LISTENER, "127.0.0.1", 5353, INODE)->protocol = IPPROTO_UDP;
+	add(&scene, BERTH_LOOK_LISTENER, "127.0.0.1", 5353, OTHER_INODE)->protocol = IPPROTO_UDP;
+	document = berth_holders_join(&scene.sources, 5353, IPPROTO_UDP, NULL);
+	assert_no_hint(document, "share it");
+	assert_hint(document, "2 sockets have it: with SO_REUSEPORT each sender");
+	assert_hint(document, "SO_REUSEADDR alone all get to the one that was bound last");
+	json_decref(document);
+	scene.look.socket_count = 0;
+	add(&scene, BERTH_LOOK_CONNECTION, "127.0.0.1", 5353, INODE)->protocol = IPPROTO_UDP;
+	document = berth_holders_join(&scene.sources, 5353, IPPROTO_UDP, NULL);
+	assert_no_hint(document, "TIME_WAIT");
+	assert_hint(document, "bind() fails until that socket is closed");
+	json_decref(document);
+	scene_deinit(&scene);
+}
+
+static void an_ipv4_address_of_an_ipv6_socket_answers_on_localhost(void **state)
+{
+	struct scene scene;
+	json_t *document;
+
+	scene_init(&scene, NULL);
+	add(&scene, BERTH_LOOK_LISTENER, "::ffff:127.0.0.1", 8080, INODE);
+	add(&scene, BERTH_LOOK_LISTENER, "::1", 8080, OTHER_INODE)->uid = 71;
+	document = join(&scene, 8080);
+	assert_hint(document, "127.0.0.1 is uid 70, [::1] is uid 71");
+	json_decref(document);
+	scene_deinit(&scene);
+}
+
 static void another_network_namespace_is_not_in_the_way(void **state)
 {
 	struct scene scene;
@@ -493,6 +552,9 @@ int main(void)
 		cmocka_unit_test(thousands_of_closed_connections_are_counted),
 		cmocka_unit_test(two_programs_on_localhost_are_pointed_out),
 		cmocka_unit_test(a_group_of_sockets_is_pointed_out),
+		cmocka_unit_test(sockets_of_different_devices_are_no_group),
+		cmocka_unit_test(what_is_said_of_udp_is_true_of_udp),
+		cmocka_unit_test(an_ipv4_address_of_an_ipv6_socket_answers_on_localhost),
 		cmocka_unit_test(another_network_namespace_is_not_in_the_way),
 		cmocka_unit_test(a_container_without_a_socket_is_found_by_rule_and_engine),
 		cmocka_unit_test(reserved_numbers_are_told_by_what_reserves_them),
