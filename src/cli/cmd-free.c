@@ -150,7 +150,7 @@ static int end_holders(struct berth_cli *cli, const struct free_args *args, stru
 			      1)
 		berth_freeing_say_left(&cli->out, all);
 	if (r == 0)
-		r = berth_freeing_refuse(all, cli->operands.items, err);
+		r = berth_freeing_refuse(all, args->force, cli->operands.items, err);
 	if (r < 0 && cli->out.json)
 		berth_out_error_extra(&cli->out, "holders",
 				      berth_free_document(all, args->grace_ms));

@@ -152,16 +152,31 @@ static size_t find_weightiest(const struct berth_free *all)
 	return BERTH_FREE_NONE;
 }
 
-/* The command that would: as root, with all the options that it needs. */
-static void hint(const struct berth_free *all, size_t entry, const char *const *words,
+/* Of any that stays; also to root, whom the command is for where we may not end it. */
+static bool needs_force(const struct berth_free *all)
+{
+	for (size_t i = 0; i < all->plan.entry_count; i++) {
+		const struct berth_free_entry *entry = &all->plan.entries[i];
+		/* Whose it is says nothing to root, if it is root's own. */
+		bool only_whose = entry->reason == BERTH_FREE_HIDDEN ||
+				  entry->reason == BERTH_FREE_OTHER_USER;
+
+		if (entry->verdict == BERTH_FREE_NEEDS_FORCE ||
+		    (entry->verdict == BERTH_FREE_NEVER && (entry->uid != 0 || !only_whose)))
+			return true;
+	}
+	return false;
+}
+
+/* The command that would: as root, with all the options that it needs, and those that were given. */
+static void hint(const struct berth_free *all, size_t entry, bool forced, const char *const *words,
 		 struct berth_err *err)
 {
 	const struct berth_free_entry *stays = &all->plan.entries[entry];
 	char quoted[WORDS_SIZE], action[NAME_SIZE], instead[NAME_SIZE + 8] = "";
 	const char *argv[BERTH_FREE_ARGV_MAX];
 	bool as_root = stays->verdict == BERTH_FREE_NEVER;
-	bool force = berth_freeing_count(all, BERTH_FREE_NEEDS_FORCE) > 0 ||
-		     (as_root && stays->reason == BERTH_FREE_OTHER_USER);
+	bool force = forced || needs_force(all);
 
 	if (as_root && (all->scene.uid == 0 || stays->reason == BERTH_FREE_KERNEL))
 		return;
@@ -173,7 +188,7 @@ static void hint(const struct berth_free *all, size_t entry, const char *const *
 		       berth_str_quote_argv(words, quoted, sizeof(quoted)));
 }
 
-int berth_freeing_refuse(const struct berth_free *all, const char *const *words,
+int berth_freeing_refuse(const struct berth_free *all, bool forced, const char *const *words,
 			 struct berth_err *err)
 {
 	size_t entry = find_weightiest(all);
@@ -188,6 +203,6 @@ int berth_freeing_refuse(const struct berth_free *all, const char *const *words,
 		      berth_free_ports(all, entry, ports, sizeof(ports)),
 		      berth_free_name(all, entry, name, sizeof(name)), more,
 		      berth_free_why(all, entry, why, sizeof(why)));
-	hint(all, entry, words, err);
+	hint(all, entry, forced, words, err);
 	return -EPERM;
 }

@@ -19,7 +19,7 @@ void berth_freeing_say_left(struct berth_out *out, const struct berth_free *all)
 
 /*
  * Why not all of the ports become free: of the weightiest that stays, with the command that would,
- * for @words. Returns -EPERM, or 0 where nobody stays.
+ * for @words; @forced: --force was given. Returns -EPERM, or 0 where nobody stays.
  */
-BERTH_MUST_USE int berth_freeing_refuse(const struct berth_free *all, const char *const *words,
-					struct berth_err *err);
+BERTH_MUST_USE int berth_freeing_refuse(const struct berth_free *all, bool forced,
+					const char *const *words, struct berth_err *err);

@@ -247,6 +247,29 @@ def test_a_holder_that_a_user_may_not_see_stays_whatever_is_said(world):
 
 
 @ids("D3")
+@pytest.mark.parametrize("who", ["user"], indirect=True)
+@pytest.mark.parametrize("options", [["-y"], ["--force", "-y"]])
+def test_the_command_that_a_refused_user_is_told_of_is_not_refused_as_root(world, options):
+    """It said "sudo berth free --yes 5000", and that said "berth free --force --yes 5000"."""
+    code = "import socket, sys; s = socket.create_server(('', 5000)); print('READY', flush=True); s.accept()"
+    stranger = python(world, code, as_root=True, user=64500, group=64500, extra_groups=[], cwd="/")
+    hint = free(world, *options, "5000", check=1).err.partition("hint: sudo ")[2].split()
+    assert hint == ["berth", "free", "--force", "--yes", "5000"]
+    world.run([BERTH, *hint[1:]], as_root=True)
+    assert stranger.wait() == -signal.SIGTERM
+
+
+@ids("D3")
+@pytest.mark.parametrize("who", ["user"], indirect=True)
+def test_a_refused_user_is_not_told_to_insist_where_root_need_not(world):
+    victim = world.victim()
+    world.spawn(victim.argv(5000), as_root=True)
+    victim.ready()
+    assert "hint: sudo berth free --yes 5000\n" in free(world, "-y", "5000", check=1).err
+    assert "hint: sudo berth free --force --yes 5000\n" in free(world, "-y", "--force", "5000", check=1).err
+
+
+@ids("D3")
 @root_and_user
 def test_our_own_ancestor_needs_force(world):
     """A script that holds the port and calls berth free: it would end itself, and berth with it."""
