@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "app/history-find.h"
 #include "app/history.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -11,7 +12,6 @@
 #include "cli/commands.h"
 #include "cli/end-text.h"
 #include "cli/table.h"
-#include "service/identity.h"
 
 struct history_args {
 	const char *columns;
@@ -41,13 +41,14 @@ static void format_service(const json_t *row, const json_t *value, int64_t now_m
 			   struct berth_str *text)
 {
 	int64_t instance = berth_json_int(row, "instance", 1);
+	const char *copy = berth_json_string(row, "copy", "");
 
 	if (berth_history_is_freed(row)) {
 		format_ports(row, text);
 		return;
 	}
-	berth_str_addf(text, "%s/%s", berth_json_string(row, "project", "?"),
-		       berth_json_string(row, "service", "?"));
+	berth_str_addf(text, "%s%s%s/%s", berth_json_string(row, "project", "?"), *copy ? "+" : "",
+		       copy, berth_json_string(row, "service", "?"));
 	if (instance > 1)
 		berth_str_addf(text, ".%lld", (long long)instance);
 }
@@ -106,27 +107,41 @@ static const struct berth_column columns[] = {
 	{ 0 },
 };
 
-static bool is_in(const char *folder, const char *root)
+static bool has(const json_t *array, const json_t *wanted)
 {
-	size_t len = strlen(root);
+	json_t *item;
+	size_t i;
 
-	return strncmp(folder, root, len) == 0 && (folder[len] == '/' || folder[len] == '\0');
-}
-
-/* What was freed belongs to where it ran, and to where berth was called. */
-static bool is_meant(const json_t *end, const struct berth_opt_list *operands, const char *root)
-{
-	if (!operands->count && berth_history_is_freed(end))
-		return !root || is_in(berth_json_string(end, "from", ""), root) ||
-		       strcmp(berth_json_string(json_object_get(end, "project"), "root", ""),
-			      root) == 0;
-	if (!operands->count)
-		return !root || strcmp(berth_json_string(end, "root", ""), root) == 0;
-	for (size_t i = 0; i < operands->count; i++)
-		if (strcmp(operands->items[i], berth_json_string(end, "service", "")) == 0 ||
-		    strcmp(operands->items[i], berth_json_string(end, "id", "")) == 0)
+	json_array_foreach (array, i, item)
+		if (item == wanted)
 			return true;
 	return false;
+}
+
+/* All that the operands mean, newest first, each once; without operands those of the project. */
+static int select_ends(const json_t *all, const struct berth_opt_list *operands,
+		       const struct berth_identity *here, bool any, json_t **ret_ends,
+		       struct berth_err *err)
+{
+	BERTH_AUTO_JSON json_t *ends = json_array();
+	BERTH_AUTO_JSON json_t *meant = json_array();
+	json_t *end;
+	size_t i;
+
+	for (size_t k = 0; k < operands->count; k++) {
+		BERTH_AUTO_JSON json_t *found = NULL;
+		int r = berth_history_find(all, operands->items[k], here, any, &found, err);
+
+		if (r < 0)
+			return r;
+		json_array_extend(meant, found);
+	}
+	json_array_foreach (all, i, end)
+		if (operands->count ? has(meant, end)
+				    : any || berth_history_find_is_of(end, here->root))
+			json_array_append(ends, end);
+	*ret_ends = BERTH_STEAL(ends);
+	return 0;
 }
 
 /* Named ones with the last lines of their output. */
@@ -149,12 +164,10 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 {
 	const struct history_args *args = arguments;
 	BERTH_AUTO_JSON json_t *all = NULL;
-	BERTH_AUTO_JSON json_t *ends = json_array();
+	BERTH_AUTO_JSON json_t *ends = NULL;
 	BERTH_CLEANUP(berth_identity_deinit) struct berth_identity here = { 0 };
 	struct berth_table table;
 	char cwd[PATH_MAX];
-	json_t *end;
-	size_t i;
 	int r;
 
 	r = berth_table_select(columns, args->columns, &table, err);
@@ -167,9 +180,9 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 	r = berth_history_load(&all);
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot read the history");
-	json_array_foreach (all, i, end)
-		if (is_meant(end, &cli->operands, args->all ? NULL : here.root))
-			json_array_append(ends, end);
+	r = select_ends(all, &cli->operands, &here, args->all, &ends, err);
+	if (r < 0)
+		return r;
 	r = berth_table_print(&table, "ends", ends, berth_time_now_ms(), &cli->out, err);
 	if (r == 0 && !cli->out.json && cli->operands.count)
 		print_lines(cli, ends);
@@ -178,7 +191,7 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 
 const struct berth_cmd berth_cmd_history = {
 	.name = "history",
-	.synopsis = "[options] [SERVICE | ID]...",
+	.synopsis = "[options] [SERVICE | PORT | ID]...",
 	.summary = "show how services ended, and what berth free has ended",
 	.details =
 		"The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "

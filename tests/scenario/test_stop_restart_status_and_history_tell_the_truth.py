@@ -157,6 +157,25 @@ def test_history_keeps_the_last_twenty_ends(world):
 
 
 @ids("I4")
+@root_and_user
+def test_history_finds_what_it_shows_and_keeps_projects_apart(world):
+    """ "web" showed the other project's too, "hb/web", as the column has it, nothing, and nothing was said of that."""
+    here, there = world.make_project("ha"), world.make_project("hb")
+    for folder in (here, there):
+        world.berth("run", "--name", "web", "--", "true", cwd=folder)
+
+    def shown(*words):
+        return [line.split()[0] for line in world.berth("history", *words, cwd=here).out.splitlines()[1:]]
+
+    assert shown("web") == ["ha/web"] == shown("web.1")
+    assert shown("hb/web") == ["hb/web"]
+    assert sorted(shown("-a", "web")) == ["ha/web", "hb/web"]
+    unknown = world.berth("history", "nosuch", cwd=here, check=UNKNOWN)
+    assert unknown.err == "berth: no end of 'nosuch' is known\n" and not unknown.out
+    assert "did you mean 'web'?" in world.berth("history", "wbe", cwd=here, check=UNKNOWN).err
+
+
+@ids("I4")
 def test_the_last_lines_of_the_dead_are_kept(world):
     victim, _ = start(world)
     victim.command("say 3")
