@@ -233,7 +233,6 @@ static int run_scan(struct berth_cli *cli, void *arguments, struct berth_err *er
 	if (r < 0)
 		return berth_err_errno(err, r, "cannot ask the kernel for its sockets");
 	spec.ephemeral = load_ephemeral();
-	spec.udp = args->udp;
 	return scan(cli, args, &spec, err);
 }
 

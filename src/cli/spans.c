@@ -42,7 +42,7 @@ static bool is_outgoing(const struct berth_spans_spec *spec, uint16_t port)
 	enum berth_look_kind kind;
 
 	return berth_scan_is_taken(spec->scan, port, &kind) &&
-	       (kind == BERTH_LOOK_CONNECTION || kind == BERTH_LOOK_TIME_WAIT || spec->udp);
+	       (kind == BERTH_LOOK_CONNECTION || kind == BERTH_LOOK_TIME_WAIT);
 }
 
 /* What is the same for all numbers of one span. */

@@ -28,7 +28,6 @@ struct berth_spans_spec {
 	const struct berth_scan *scan;
 	const struct berth_reserved *reserved;
 	struct berth_range ephemeral; /* ip_local_port_range; lo 0: not known */
-	bool udp; /* looked at, too: a client's socket is like a server's there */
 };
 
 enum berth_span_state berth_spans_state_of(const struct berth_spans_spec *spec, uint16_t port);

@@ -136,6 +136,20 @@ def test_many_outgoing_connections_are_one_line(world):
 
 
 @ids("P6")
+def test_what_listens_among_many_outgoing_connections_is_named_with_udp_too(world):
+    """With -u every taken number of that range was an outgoing connection's."""
+    listener = world.occupy(6000)
+    for number in range(20):
+        world.sockets.append(socket.create_connection(("127.0.0.1", 6000), source_address=("", 40000 + 2 * number)))
+        world.sockets.append(listener.accept()[0])
+    world.occupy(45001)
+    world.stranger("udp:45003")
+    lines = world.berth("scan", "-q", "32768-60999", "-u").out.splitlines()
+    assert [line.split()[0] for line in lines if "listening" in line] == ["45001", "45003"], lines
+    assert [line.split()[2] for line in lines[1:]] == ["changing", "taken", "changing", "taken", "changing"], lines
+
+
+@ids("P6")
 @pytest.mark.parametrize("operands", [["web"], ["6010-6000"], ["0-10"], ["6000", "6001"], ["--count", "0"]], ids=" ".join)
 def test_what_is_no_range_is_a_usage_error(world, operands):
     world.berth("scan", *operands, check=USAGE)
