@@ -6,6 +6,10 @@
  * has asked for it. Who listens there and was not in the look has come since: what was ended has
  * been started again, by whatever is behind the new one, and that is what the user has to know.
  * Where nothing lives that could do so, there is nothing to wait for.
+ *
+ * What no process has can be in the way as well: a connection in TIME_WAIT, or one that the kernel
+ * still closes. Nobody can end it, but it passes. Whether it is in the way is for the verdict to
+ * say, which goes by the number; of what had a listener we know more, it is what that has accepted.
  */
 #include "app/free.h"
 
@@ -16,6 +20,7 @@
 
 #include "base/str.h"
 #include "base/time.h"
+#include "look/verdict.h"
 #include "os/cgroup.h"
 
 enum {
@@ -48,13 +53,53 @@ static bool counts(const struct berth_free *all, const struct berth_look_socket 
 	return socket->kind != BERTH_LOOK_CONNECTION || berth_free_has_inode(all, socket->inode);
 }
 
-/*
- * The first socket that holds one of the ports that were to become free: a new one goes before
- * those of the look. False: none.
- */
-static bool find_held(const struct berth_free *all, struct berth_look_socket *ret_socket)
+static bool had_listener(const struct berth_free *all, const struct berth_look_socket *socket)
 {
-	bool found = false;
+	for (size_t i = 0; i < all->look.socket_count; i++)
+		if (all->look.sockets[i].kind == BERTH_LOOK_LISTENER &&
+		    all->look.sockets[i].protocol == socket->protocol &&
+		    berth_addr_port(&all->look.sockets[i].local) == berth_addr_port(&socket->local))
+			return true;
+	return false;
+}
+
+static bool is_rest(const struct berth_free *all, const struct berth_look_socket *socket)
+{
+	return !socket->inode && berth_free_was_asked(all, socket) &&
+	       berth_verdict_is_in_the_way(socket, BERTH_VERDICT_ALL) &&
+	       !had_listener(all, socket) &&
+	       !berth_free_plan_stays(&all->scene, &all->plan, berth_addr_port(&socket->local));
+}
+
+const struct berth_look_socket *berth_free_find_rest(const struct berth_free *all)
+{
+	for (size_t i = 0; i < all->look.socket_count; i++)
+		if (is_rest(all, &all->look.sockets[i]))
+			return &all->look.sockets[i];
+	return NULL;
+}
+
+/* By whom a port is held, the weightiest last. */
+enum held {
+	HELD_NOT,
+	HELD_BY_REST, /* no process has it */
+	HELD_STILL, /* by a socket of the look */
+	HELD_AGAIN, /* by a new one */
+};
+
+static enum held held_by(const struct berth_free *all, const struct berth_look_socket *socket)
+{
+	if (is_rest(all, socket))
+		return HELD_BY_REST;
+	if (!counts(all, socket))
+		return HELD_NOT;
+	return berth_free_has_inode(all, socket->inode) ? HELD_STILL : HELD_AGAIN;
+}
+
+/* The first of the weightiest sockets that hold one of the ports that were to become free. */
+static enum held find_held(const struct berth_free *all, struct berth_look_socket *ret_socket)
+{
+	enum held found = HELD_NOT;
 
 	for (size_t i = 0; i < all->range_count; i++) {
 		const struct berth_look_query query = { .port_lo = all->ranges[i].lo,
@@ -65,11 +110,12 @@ static bool find_held(const struct berth_free *all, struct berth_look_socket *re
 		if (berth_look_load(&query, &look) < 0)
 			continue;
 		for (size_t k = 0; k < look.socket_count; k++) {
-			if (!counts(all, &look.sockets[k]) ||
-			    (found && berth_free_has_inode(all, look.sockets[k].inode)))
+			enum held held = held_by(all, &look.sockets[k]);
+
+			if (held <= found)
 				continue;
 			*ret_socket = look.sockets[k];
-			found = true;
+			found = held;
 		}
 		berth_look_deinit(&look);
 	}
@@ -200,6 +246,20 @@ static int tell_of_remainder(struct berth_free *all, const struct berth_look_soc
 			     successor.name, berth_addr_port(&socket->local));
 }
 
+static int tell_of_rest(const struct berth_look_socket *socket, struct berth_err *err)
+{
+	char peer[BERTH_ADDR_STRLEN];
+	bool waits = socket->kind == BERTH_LOOK_TIME_WAIT;
+
+	berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT,
+		      "%u is not free: a closed connection to %s is %s, and bind() fails",
+		      berth_addr_port(&socket->local), berth_addr_format(&socket->peer, peer),
+		      waits ? "in TIME_WAIT" : "not over");
+	berth_err_hint(err, "nobody can end that; %s",
+		       waits ? "it is over within a minute" : "it is over when the peer answers");
+	return -ETIMEDOUT;
+}
+
 /* Does anything live that could start one of them again? */
 static bool needs_watch(const struct berth_free *all)
 {
@@ -230,15 +290,19 @@ int berth_free_watch(struct berth_free *all, const struct berth_free_spec *spec,
 	struct berth_look_socket socket;
 
 	for (;; (void)!poll(NULL, 0, TICK_MS)) {
-		if (!find_held(all, &socket)) {
+		enum held held = find_held(all, &socket);
+
+		/* Whoever takes the port at once, or else another, does not wait for this. */
+		if (held == HELD_NOT || (held == HELD_BY_REST && !spec->watch_ms)) {
 			if (!free_since_ns)
 				free_since_ns = berth_time_mono_ns();
 			if (ms_since(free_since_ns) >= watch_ms)
 				return 0;
-		} else if (!berth_free_has_inode(all, socket.inode)) {
+		} else if (held == HELD_AGAIN) {
 			return tell_of_successor(all, &socket, ms_since(began_ns), err);
 		} else if (ms_since(began_ns) >= spec->wait_ms) {
-			return tell_of_remainder(all, &socket, err);
+			return held == HELD_STILL ? tell_of_remainder(all, &socket, err)
+						  : tell_of_rest(&socket, err);
 		}
 	}
 }

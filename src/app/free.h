@@ -95,10 +95,16 @@ BERTH_MUST_USE int berth_free_end(struct berth_free *all, const struct berth_fre
 
 /*
  * The last part of it: wait until no socket holds what was to become free, and for watch_ms whether
- * that stays so, where something lives that may start it again. 0, REFUSED, TIMEOUT.
+ * that stays so, where something lives that may start it again; also for what no process has and
+ * still is in the way, unless watch_ms is 0. 0, REFUSED, TIMEOUT.
  */
 BERTH_MUST_USE int berth_free_watch(struct berth_free *all, const struct berth_free_spec *spec,
 				    struct berth_err *err);
+/*
+ * A socket of the look that no process has, and that a bind() to what was asked for fails by all the
+ * same: in TIME_WAIT, or on its way there. NULL: none.
+ */
+const struct berth_look_socket *berth_free_find_rest(const struct berth_free *all);
 /* Is it one of those that were asked for? */
 bool berth_free_was_asked(const struct berth_free *all, const struct berth_look_socket *socket);
 /* Is it a socket of the look? */

@@ -103,16 +103,21 @@ static int dry_run(struct berth_cli *cli, const struct free_args *args,
 		   const struct berth_free *all, struct berth_err *err)
 {
 	bool all_end = berth_freeing_count(all, BERTH_FREE_END) == all->plan.entry_count;
+	const struct berth_look_socket *rest = berth_free_find_rest(all);
 	char words[WORDS_SIZE];
 	int r = 0;
 
 	if (cli->out.json)
-		r = print_document(cli, args, all, !all->plan.entry_count, err);
-	else if (!all->plan.entry_count)
+		r = print_document(cli, args, all, !all->plan.entry_count && !rest, err);
+	else if (!all->plan.entry_count && !rest)
 		berth_out_say(&cli->out, "nobody holds %s", words_of(cli, words, sizeof(words)));
 	else
 		berth_freeing_print(&cli->out, all, args->grace_ms);
-	return r < 0 ? r : !all_end;
+	if (rest && !cli->out.json)
+		berth_out_result(&cli->out,
+				 "%u  a closed connection  over by itself within a minute\n",
+				 berth_addr_port(&rest->local));
+	return r < 0 ? r : !all_end || rest;
 }
 
 /* --- the question --- */
@@ -209,14 +214,16 @@ const struct berth_cmd berth_cmd_free = {
 	.summary = "end whoever holds a port",
 	.details =
 		"A service of berth is stopped with all that it started; any other process gets SIGTERM, and SIGKILL when the grace "
-		"period is over, it alone. Returns when the port can be bound. Each process is checked again before each signal. "
-		"Clients of the port are never touched.\n"
+		"period is over, it alone. Returns when the port can be bound: also what is left of a closed connection (TIME_WAIT) "
+		"is waited for, where bind() fails by it. Each process is checked again before each signal. Clients of the port are "
+		"never touched.\n"
 		"\n"
 		"On a terminal it shows who that is and asks. Elsewhere it ends what is berth's or of this project, and for "
 		"anything else fails with the command that would. What another user has, process 1, sshd, the shells above berth and "
 		"containers need --force.\n"
 		"\n"
-		"Exit 0: the ports are free, whether or not somebody was there. Exit 1: somebody was left alone, or is back.",
+		"Exit 0: the ports are free, whether or not somebody was there. Exit 1: somebody was left alone, or is back. Exit "
+		"124: not free in time.",
 	.opts = free_opts,
 	.args_size = sizeof(struct free_args),
 	.min = 1,

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from berthtest import (BERTH, SLOW, USAGE, Process, alive, answer, bindable, ids, kill, root_and_user, skip, wait_gone,
-                       wait_until)
+from berthtest import (BERTH, SLOW, TIMED_OUT, USAGE, Process, alive, answer, bindable, ids, kill, root_and_user, skip,
+                       wait_gone, wait_until)
 
 # Reads its place from the arguments, binds, says READY; then does what the test sends it a line for.
 CLIENT = """
@@ -532,6 +532,49 @@ def test_one_that_is_started_again_is_named_with_what_starts_it(world):
     shell.wait()
     free(world, "5000")
     assert bindable(5000)
+
+
+# --- what no process has ---
+
+
+@ids("D3")
+@root_and_user
+def test_what_is_left_of_an_outgoing_connection_is_no_free_port(world):
+    """bind() fails by it, with SO_REUSEADDR too, and free said at once that the port was free."""
+    listener = world.occupy(6999)
+    with socket.create_connection(("127.0.0.1", 6999), source_address=("127.0.0.1", 40001)):
+        accepted = listener.accept()[0]
+    accepted.close()
+    assert not bindable(40001)
+    result = free(world, "-y", "--wait=200ms", "40001", check=TIMED_OUT)
+    assert result.err == ("berth: 40001 is not free: a closed connection to 127.0.0.1:6999 is in TIME_WAIT, and bind() "
+                          "fails\nhint: nobody can end that; it is over within a minute\n")
+    assert free(world, "-y", "--wait=0s", "--json", "40001", check=TIMED_OUT).error["code"] == "timeout"
+    planned = free(world, "-n", "--json", "40001", check=1).json
+    assert not planned["free"] and not planned["holders"]
+    assert free(world, "-n", "40001", check=1).out == "40001  a closed connection  over by itself within a minute\n"
+
+
+@ids("D3")
+@root_and_user
+@pytest.mark.parametrize("port", [5000, 40002])
+def test_what_is_left_of_a_server_is_not_waited_for(world, port):
+    """Its connections have SO_REUSEADDR from it: the next server passes over them."""
+    code = """
+import socket, sys
+listener = socket.create_server(("", int(sys.argv[1])))
+print("READY", flush=True)
+client = listener.accept()[0]
+client.close()
+print("CLOSED", flush=True)
+sys.stdin.readline()
+"""
+    server = python(world, code, port)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        assert client.recv(1) == b""
+    server.wait_for("^CLOSED", stream="out")
+    assert free(world, "--wait=0s", "--json", str(port)).json["free"]
+    assert bindable(port)
 
 
 # --- what remains to be said ---
