@@ -232,6 +232,23 @@ static void fail(const struct berth_unit *unit, const char *how)
 	berth_str_copy(member->log, sizeof(member->log), unit->log.path ? unit->log.path : "");
 }
 
+/* Neither the user nor the stack wanted its end: it did, or it was not what it had to be. */
+static bool is_unasked(const struct berth_unit *unit)
+{
+	return unit->cause == BERTH_END_BY_ITSELF || unit->cause == BERTH_END_BY_TIMEOUT ||
+	       unit->cause == BERTH_END_BY_LIVENESS || unit->cause == BERTH_END_BY_OOM;
+}
+
+static void abort_all(const struct berth_unit *unit)
+{
+	struct berth_supervisor *supervisor = unit->supervisor;
+
+	supervisor->exit_code = unit->exit_code;
+	supervisor->end_signal = unit->has_end && unit->end.by_signal ? unit->end.status : 0;
+	berth_announce_stack(supervisor, "%s has ended: so does all (--abort-on-exit)", unit->name);
+	berth_stack_run_stop_all(supervisor, BERTH_END_BY_STACK);
+}
+
 void berth_stack_run_note_gone(struct berth_unit *unit)
 {
 	struct berth_stack_run *run = unit->supervisor->stack;
@@ -251,12 +268,8 @@ void berth_stack_run_note_gone(struct berth_unit *unit)
 	/* Of one that never listened, but did what it had to do. */
 	member->state.ready |= unit->was_ready && member->living <= 1;
 	member->state.succeeded = by_itself && !member->exit_code;
-	if (by_itself && run->stack->abort_on_exit && !run->ending) {
-		unit->supervisor->exit_code = unit->exit_code;
-		berth_announce_stack(unit->supervisor,
-				     "%s has ended: so does all (--abort-on-exit)", unit->name);
-		berth_stack_run_stop_all(unit->supervisor, BERTH_END_BY_STACK);
-	}
+	if (is_unasked(unit) && run->stack->abort_on_exit && !run->ending)
+		abort_all(unit);
 }
 
 void berth_stack_run_note_fault(const struct berth_unit *unit, const struct berth_err *err)

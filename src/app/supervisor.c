@@ -309,11 +309,14 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 	berth_client_answer_all(supervisor);
 }
 
-static void remove_done(struct berth_supervisor *supervisor)
+static bool remove_done(struct berth_supervisor *supervisor)
 {
+	size_t before = supervisor->unit_count;
+
 	for (size_t i = supervisor->unit_count; i-- > 0;)
 		if (supervisor->units[i]->done)
 			remove_unit(supervisor, i);
+	return supervisor->unit_count < before;
 }
 
 /* What has ended goes; then what waited for that, or for anything else, has its turn. */
@@ -324,8 +327,9 @@ static void settle(struct berth_supervisor *supervisor)
 		berth_stack_run_stop_all(supervisor, BERTH_END_BY_INTERRUPT);
 	look_for_ends(supervisor);
 	remove_done(supervisor);
-	berth_stack_run_turn(supervisor);
-	remove_done(supervisor);
+	do
+		berth_stack_run_turn(supervisor);
+	while (remove_done(supervisor));
 }
 
 static void live(struct berth_supervisor *supervisor)

@@ -54,7 +54,7 @@ static const struct berth_opt up_opts[] = {
 	  "with -d: how long to wait for that", .preset = "60s", .min = 1,
 	  .max = BERTH_CLI_WAIT_MAX_MS },
 	{ 0, "abort-on-exit", NULL, BERTH_AT(FLAG, struct up_args, abort_on_exit),
-	  "when one service ends by itself, end all; the exit code is that one's" },
+	  "when one service ends unasked, end all; the exit code is that one's" },
 	{ 0, "owner", "PID", BERTH_AT(STRING, struct up_args, owner),
 	  "end with process PID, or with the \"parent\" of this one" },
 	{ 0, "ttl", "TIME", BERTH_AT(DURATION, struct up_args, ttl_ms),

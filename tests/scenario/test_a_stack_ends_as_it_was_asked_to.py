@@ -70,6 +70,22 @@ def test_with_abort_on_exit_the_first_that_ends_ends_all(world, code):
 
 
 @ids("S1")
+@root_and_user
+@pytest.mark.parametrize("bad, code", [
+    ({"command": "no-such-program-of-anybody"}, 127),
+    ({"command": "sleep 1000", "ready": "exec false", "start_timeout": "300ms"}, 143),
+    ({"command": "sleep 1000", "live": "exec false", "probe": {"period": "100ms", "failure_threshold": 1}}, 143),
+], ids=["not to be started", "not ready in time", "not alive"])
+def test_with_abort_on_exit_one_that_fails_ends_all(world, bad, code):
+    """It went on for ever with the others: in CI."""
+    stack = Stack(world, bad=bad, good=shell("exec sleep 1000"))
+    up = stack.start("up", "--abort-on-exit")
+    assert up.wait() == code, up
+    assert "bad has ended" in up.out, up
+    world.nothing_left()
+
+
+@ids("S1")
 def test_abort_on_exit_goes_not_with_the_background(world):
     stack = Stack(world, one=shell("exec sleep 1000"))
     assert "--abort-on-exit" in stack.berth("up", "-d", "--abort-on-exit", check=USAGE).err
