@@ -71,7 +71,7 @@ static void write_port(struct source *source, const struct berth_package *packag
 {
 	const char *tool;
 	uint16_t asked = berth_package_port(package, script, &tool);
-	uint16_t port = berth_draft_port(&source->draft, asked);
+	uint16_t port = berth_draft_port(&source->draft, asked, false);
 	char text[8], comment[96];
 
 	if (!asked && tool) {
@@ -245,7 +245,7 @@ static int write_lines(struct source *source, const struct berth_manifest *manif
 		berth_draft_escape(&command, service->command.text, true);
 		if (!berth_str_text(&command))
 			return -ENOMEM;
-		snprintf(port, sizeof(port), "%u", berth_draft_port(&source->draft, wish));
+		snprintf(port, sizeof(port), "%u", berth_draft_port(&source->draft, wish, false));
 		berth_draft_begin(&source->draft, name);
 		berth_draft_value(&source->draft, 1, "command", berth_str_text(&command), NULL);
 		berth_draft_plain(&source->draft, 1, "port", port, NULL);

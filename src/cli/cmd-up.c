@@ -353,6 +353,15 @@ static int run_foreground(struct berth_cli *cli, struct berth_job *common, struc
 	return end.exit_code;
 }
 
+/* Each line of @notes. */
+static void say_notes(struct berth_cli *cli, const char *notes)
+{
+	for (size_t len; *notes; notes += len + (notes[len] == '\n')) {
+		len = strcspn(notes, "\n");
+		berth_out_say(&cli->out, "%.*s", (int)len, notes);
+	}
+}
+
 /* No manifest at all: what `berth init` could make of what there is. */
 static int propose(struct berth_cli *cli, const char *folder, struct berth_err *err)
 {
@@ -363,6 +372,7 @@ static int propose(struct berth_cli *cli, const char *folder, struct berth_err *
 	if (r == 0 && !cli->out.json) {
 		berth_out_say(&cli->out, "berth init would write this berth.yaml:");
 		fprintf(cli->out.messages, "\n%s\n", berth_str_text(&yaml));
+		say_notes(cli, berth_str_text(&notes));
 		berth_err_hint(err, "berth init writes it, then berth up starts it");
 	}
 	berth_str_deinit(&yaml);

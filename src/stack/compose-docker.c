@@ -3,14 +3,16 @@
 /*
  * A container is one `docker run` in the foreground, named by the id of its service, so that copies
  * run side by side and `docker rm -f` finds it whatever became of its client. Its environment goes
- * through berth.yaml, so that no secret stands in a command line. What two copies would share
- * (volumes, names, networks) is left out, and said.
+ * through berth.yaml, so that no secret stands in a command line; all but the variables that the
+ * client itself goes by. What two copies would share (volumes, names, networks) is left out, and
+ * said.
  */
 #include "stack/compose-docker.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "stack/compose-env.h"
 #include "stack/compose-ports.h"
 #include "stack/compose-text.h"
 #include "stack/manifest.h"
@@ -48,12 +50,12 @@ void berth_compose_docker_leave_out(const struct berth_compose_docker *service, 
 			 shown(service->node->key, name), shown(key, word), reason);
 }
 
-static void look_at(const struct berth_compose_docker *service, const char *key)
+static void look_at(const struct berth_compose_docker *service, const char *key, const char *why)
 {
 	char name[SHOWN], word[SHOWN];
 
 	berth_draft_note(service->draft, "%s: look at '%s': %s", shown(service->node->key, name),
-			 shown(key, word), unknown_form);
+			 shown(key, word), why);
 }
 
 bool berth_compose_docker_keep(const struct berth_compose_docker *service, size_t mark,
@@ -117,7 +119,7 @@ static void add_flag(struct words *words, const char *flag, const char *word, co
 	const char *text;
 
 	if (!berth_compose_text_value(&out, word))
-		look_at(words->service, key);
+		look_at(words->service, key, unknown_form);
 	text = berth_str_text(&out);
 	if (!text) {
 		words->service->failed = true;
@@ -168,7 +170,7 @@ static const struct key {
 	{ "user", FLAG, "--user" },
 	{ "working_dir", FLAG, "--workdir" },
 	{ "platform", FLAG, "--platform" },
-	{ "pull_policy", FLAG, "--pull" },
+	{ "pull_policy", ELSEWHERE, NULL },
 	{ "shm_size", FLAG, "--shm-size" },
 	{ "mem_limit", FLAG, "--memory" },
 	{ "cpus", FLAG, "--cpus" },
@@ -220,7 +222,7 @@ bool berth_compose_docker_value(struct berth_compose_docker *service, const char
 	size_t mark = service->draft->services.len;
 
 	if (!berth_compose_text_value(&out, value))
-		look_at(service, key);
+		look_at(service, key, unknown_form);
 	if (berth_str_text(&out))
 		berth_draft_value(service->draft, within ? 2 : 1, key, berth_str_text(&out), NULL);
 	else
@@ -255,6 +257,32 @@ static void add_key(struct words *words, const struct key *key, const struct ber
 	}
 }
 
+/* Where Compose has words of its own. */
+static void add_pull(struct words *words)
+{
+	static const struct {
+		const char *word, *docker;
+	} rows[] = {
+		{ "always", "always" },
+		{ "never", "never" },
+		{ "missing", "missing" },
+		{ "if_not_present", "missing" },
+	};
+	const struct berth_yaml_node *node = berth_yaml_get(words->service->node, "pull_policy");
+
+	if (berth_yaml_is_null(node))
+		return;
+	for (size_t i = 0; node->kind == BERTH_YAML_SCALAR && i < BERTH_ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].word, node->text) != 0)
+			continue;
+		add_own(words, "--pull");
+		add_own(words, rows[i].docker);
+		return;
+	}
+	berth_compose_docker_leave_out(words->service, "pull_policy",
+				       "docker run has always, never and missing");
+}
+
 static void add_keys(struct words *words)
 {
 	const struct berth_compose_docker *service = words->service;
@@ -279,30 +307,6 @@ static void add_keys(struct words *words)
 
 /* ---- environment ---- */
 
-char *berth_compose_docker_variable(const struct berth_yaml_node *node, size_t i,
-				    const char **ret_value)
-{
-	const struct berth_yaml_node *item = &node->items[i];
-	size_t len;
-
-	if (item->kind != BERTH_YAML_SCALAR)
-		return NULL;
-	if (node->kind == BERTH_YAML_MAP) {
-		*ret_value = berth_yaml_is_null(item) ? NULL : item->text;
-		return strdup(item->key);
-	}
-	len = strcspn(item->text, "=");
-	for (size_t later = i + 1; later < node->count; later++) {
-		const struct berth_yaml_node *other = &node->items[later];
-
-		if (other->kind == BERTH_YAML_SCALAR && strcspn(other->text, "=") == len &&
-		    memcmp(other->text, item->text, len) == 0)
-			return NULL;
-	}
-	*ret_value = item->text[len] ? item->text + len + 1 : NULL;
-	return strndup(item->text, len);
-}
-
 /* The entry of a berth.yaml; false: it can't be one, which is noted. */
 static bool write_variable(struct berth_compose_docker *service, const char *name,
 			   const char *value)
@@ -318,6 +322,17 @@ static bool write_variable(struct berth_compose_docker *service, const char *nam
 	return true;
 }
 
+static void add_clients(struct words *words, const char *name, const char *value)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str word = { 0 };
+
+	berth_str_addf(&word, "%s=%s", name, value);
+	if (berth_str_text(&word))
+		add_flag(words, "-e", berth_str_text(&word), name);
+	else
+		words->service->failed = true;
+}
+
 /*
  * Each variable with a value is one of the client too, which passes on what it is told the name of.
  * The entries come to stand behind the command, which is not written yet.
@@ -329,29 +344,52 @@ static void add_environment(struct words *words)
 	size_t mark = service->draft->services.len;
 
 	for (size_t i = 0; node && i < node->count; i++) {
+		size_t before = service->draft->services.len;
 		const char *value;
-		BERTH_AUTO_FREE char *name = berth_compose_docker_variable(node, i, &value);
+		BERTH_AUTO_FREE char *name = berth_compose_env_variable(node, i, &value);
 
-		if (name && write_variable(service, name, value))
+		if (!name || !write_variable(service, name, value))
+			continue;
+		if (value && berth_compose_env_is_clients(name)) {
+			berth_draft_cut(service->draft, before, NULL);
+			add_clients(words, name, value);
+		} else {
 			add_flag(words, "-e", name, "environment");
+		}
 	}
 	berth_draft_cut(service->draft, mark, &words->environment);
+}
+
+static void add_env_file(struct words *words, const struct berth_yaml_node *item)
+{
+	const struct berth_yaml_node *path = item, *required = NULL;
+
+	if (item->kind == BERTH_YAML_MAP) {
+		path = berth_yaml_get(item, "path");
+		required = berth_yaml_get(item, "required");
+	}
+	if (!path || path->kind != BERTH_YAML_SCALAR)
+		return;
+	add_flag(words, "--env-file", path->text, "env_file");
+	if (!required || required->kind != BERTH_YAML_SCALAR ||
+	    strcmp(required->text, "false") != 0)
+		return;
+	berth_compose_docker_leave_out(words->service, "required",
+				       "docker run needs each env_file; drop --env-file where it "
+				       "is not there");
 }
 
 static void add_env_files(struct words *words)
 {
 	const struct berth_yaml_node *node = berth_yaml_get(words->service->node, "env_file");
 
-	for (size_t i = 0;
-	     node && !berth_yaml_is_null(node) && i < berth_compose_docker_count(node); i++) {
-		const struct berth_yaml_node *item =
-			node->kind == BERTH_YAML_LIST ? &node->items[i] : node;
-
-		if (item->kind == BERTH_YAML_MAP)
-			item = berth_yaml_get(item, "path");
-		if (item && item->kind == BERTH_YAML_SCALAR)
-			add_flag(words, "--env-file", item->text, "env_file");
-	}
+	if (!node || berth_yaml_is_null(node))
+		return;
+	if (node->kind != BERTH_YAML_LIST)
+		add_env_file(words, node);
+	for (size_t i = 0; node->kind == BERTH_YAML_LIST && i < node->count; i++)
+		add_env_file(words, &node->items[i]);
+	look_at(words->service, "env_file", "docker run takes quotes in it as they stand");
 }
 
 /* ---- ports ---- */
@@ -371,40 +409,6 @@ static void add_ports(struct words *words, const struct berth_compose_ports_one 
 		add_own(words, "-p");
 		add_own(words, word);
 	}
-}
-
-static void write_wish(struct berth_compose_docker *service, int depth, const char *key,
-		       const struct berth_compose_ports_one *port)
-{
-	uint16_t asked = port->asked.published ? port->asked.published : port->asked.target;
-	uint16_t wish = berth_draft_port(service->draft, asked);
-	char text[16], comment[48];
-
-	snprintf(text, sizeof(text), "%u%s", wish, port->asked.udp ? "/udp" : "");
-	snprintf(comment, sizeof(comment), "%u is another's here", asked);
-	berth_draft_plain(service->draft, depth, key, text, wish == asked ? NULL : comment);
-}
-
-static void write_ports(struct berth_compose_docker *service,
-			const struct berth_compose_ports_one *ports, size_t count)
-{
-	size_t different = 0;
-
-	for (size_t i = 0; i < count; i++)
-		different += !ports[i].again;
-	if (different == 0) {
-		berth_draft_plain(service->draft, 1, "port", "none", NULL);
-		return;
-	}
-	if (different == 1)
-		write_wish(service, 1, "port", &ports[0]);
-	else
-		berth_draft_open(service->draft, 1, "ports");
-	for (size_t i = 0; different > 1 && i < count; i++)
-		if (!ports[i].again)
-			write_wish(service, 2, i ? ports[i].name : "main", &ports[i]);
-	berth_draft_plain(service->draft, 1, "outside", "true",
-			  "bound by the container engine, not by us");
 }
 
 /* ---- the command ---- */
@@ -464,8 +468,14 @@ static void add_command(struct words *words, const char *image)
 	char **entrypoint = words_of(words->service, "entrypoint"),
 	     **command = words_of(words->service, "command");
 
-	if (entrypoint && entrypoint[0])
+	if (entrypoint && entrypoint[0] && *entrypoint[0])
 		add_flag(words, "--entrypoint", entrypoint[0], "entrypoint");
+	else if (entrypoint)
+		add_own(words, "--entrypoint="); /* none, not even that of the image */
+	else if (command && !command[0])
+		berth_compose_docker_leave_out(words->service, "command",
+					       "docker run can't say that there is none; it runs "
+					       "that of the image");
 	add_foreign(words, image, "image");
 	for (size_t i = 1; entrypoint && entrypoint[0] && entrypoint[i]; i++)
 		add_foreign(words, entrypoint[i], "entrypoint");
@@ -491,11 +501,12 @@ void berth_compose_docker_write(struct berth_compose_docker *service)
 	add_environment(&words);
 	add_env_files(&words);
 	add_keys(&words);
+	add_pull(&words);
 	add_command(&words, image);
 	write_command(&words);
 	berth_draft_value(service->draft, 1, "stop_command",
 			  "docker stop -t 5 {id} || docker rm -f {id}", NULL);
-	write_ports(service, ports, port_count);
+	berth_compose_ports_write(service, ports, port_count);
 	write_same(service);
 	if (words.environment.len) {
 		berth_draft_open(service->draft, 1, "environment");

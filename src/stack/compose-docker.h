@@ -40,14 +40,6 @@ bool berth_compose_docker_keep(const struct berth_compose_docker *service, size_
 void berth_compose_docker_leave_out(const struct berth_compose_docker *service, const char *key,
 				    const char *reason);
 
-/*
- * The @i-th variable of an `environment`: its name, which the caller frees, and *ret_value, NULL
- * where it is to be as it is in our environment. NULL: none, a later
- * one has its name, or out of memory.
- */
-char *berth_compose_docker_variable(const struct berth_yaml_node *environment, size_t i,
-				    const char **ret_value);
-
 /* A scalar, or each of a list of them. */
 static inline size_t berth_compose_docker_count(const struct berth_yaml_node *node)
 {

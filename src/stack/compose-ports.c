@@ -107,3 +107,37 @@ size_t berth_compose_ports_read(const struct berth_compose_docker *service, cons
 	}
 	return count ? count : guess_port(service, image, ports);
 }
+
+static void write_wish(struct berth_compose_docker *service, int depth, const char *key,
+		       const struct berth_compose_ports_one *port)
+{
+	uint16_t asked = port->asked.published ? port->asked.published : port->asked.target;
+	uint16_t wish = berth_draft_port(service->draft, asked, port->asked.udp);
+	char text[16], comment[48];
+
+	snprintf(text, sizeof(text), "%u%s", wish, port->asked.udp ? "/udp" : "");
+	snprintf(comment, sizeof(comment), "%u is another's here", asked);
+	berth_draft_plain(service->draft, depth, key, text, wish == asked ? NULL : comment);
+}
+
+void berth_compose_ports_write(struct berth_compose_docker *service,
+			       const struct berth_compose_ports_one *ports, size_t count)
+{
+	size_t different = 0;
+
+	for (size_t i = 0; i < count; i++)
+		different += !ports[i].again;
+	if (different == 0) {
+		berth_draft_plain(service->draft, 1, "port", "none", NULL);
+		return;
+	}
+	if (different == 1)
+		write_wish(service, 1, "port", &ports[0]);
+	else
+		berth_draft_open(service->draft, 1, "ports");
+	for (size_t i = 0; different > 1 && i < count; i++)
+		if (!ports[i].again)
+			write_wish(service, 2, i ? ports[i].name : "main", &ports[i]);
+	berth_draft_plain(service->draft, 1, "outside", "true",
+			  "bound by the container engine, not by us");
+}

@@ -22,3 +22,6 @@ struct berth_compose_ports_one {
  */
 size_t berth_compose_ports_read(const struct berth_compose_docker *service, const char *image,
 				struct berth_compose_ports_one ports[BERTH_COMPOSE_PORTS_MAX]);
+/* `port` or `ports`: what they wish, each number once in the draft. */
+void berth_compose_ports_write(struct berth_compose_docker *service,
+			       const struct berth_compose_ports_one *ports, size_t count);

@@ -9,6 +9,7 @@
 #include "base/yaml.h"
 #include "base/parse.h"
 #include "stack/compose-docker.h"
+#include "stack/compose-env.h"
 
 enum {
 	SHOWN = 128,
@@ -86,7 +87,7 @@ static void tell_hosts(struct reader *reader)
 
 	for (size_t i = 0; node && i < node->count; i++) {
 		const char *value = NULL;
-		BERTH_AUTO_FREE char *name = berth_compose_docker_variable(node, i, &value);
+		BERTH_AUTO_FREE char *name = berth_compose_env_variable(node, i, &value);
 
 		if (name && value)
 			look_for_hosts(reader, name, value);

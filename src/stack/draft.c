@@ -97,19 +97,20 @@ void berth_draft_begin(struct berth_draft *draft, const char *name)
 	berth_draft_open(draft, 0, name);
 }
 
-uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port)
+uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port, bool udp)
 {
+	struct berth_portset *ports = &draft->ports[udp];
 	uint16_t next = port;
 
 	if (port == 0)
 		return 0;
-	while (next < UINT16_MAX && berth_portset_has(&draft->ports, next))
+	while (next < UINT16_MAX && berth_portset_has(ports, next))
 		next++;
-	if (berth_portset_has(&draft->ports, next))
+	if (berth_portset_has(ports, next))
 		next = port;
-	while (next > 1 && berth_portset_has(&draft->ports, next))
+	while (next > 1 && berth_portset_has(ports, next))
 		next--;
-	berth_portset_add(&draft->ports, (struct berth_range){ next, next });
+	berth_portset_add(ports, (struct berth_range){ next, next });
 	return next;
 }
 

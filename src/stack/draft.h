@@ -22,7 +22,7 @@ struct berth_draft {
 	struct berth_str notes; /* what was left out or has to be looked at: one line each */
 	char names[BERTH_DRAFT_SERVICES_MAX][BERTH_NAME_MAX];
 	size_t count; /* of names */
-	struct berth_portset ports; /* that are wished */
+	struct berth_portset ports[2]; /* that are wished: of TCP, of UDP */
 	bool full; /* there were more services */
 };
 void berth_draft_deinit(struct berth_draft *draft);
@@ -36,10 +36,10 @@ const char *berth_draft_name(struct berth_draft *draft, const char *wanted);
 /* Begin the service of that name. */
 void berth_draft_begin(struct berth_draft *draft, const char *name);
 /*
- * @port, or the next number that no service of the draft wishes, above it or else below; remembered.
- * 0 stays 0.
+ * @port, or the next number that no service of the draft wishes for the same protocol, above it or
+ * else below; remembered. 0 stays 0.
  */
-uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port);
+uint16_t berth_draft_port(struct berth_draft *draft, uint16_t port, bool udp);
 
 /* Take off what was written since draft->services.len was @mark, into @ret_text (NULL: away). */
 void berth_draft_cut(struct berth_draft *draft, size_t mark, struct berth_str *ret_text);

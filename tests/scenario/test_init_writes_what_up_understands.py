@@ -130,6 +130,33 @@ services:
     assert services["job"]["depends_on"] == {"host-2": {"condition": "completed"}}
 
 
+@ids("S4", "F6")
+def test_up_without_a_manifest_says_what_init_would_leave_out(world):
+    """It showed the file, and none of the notes."""
+    world.write("compose.yaml", COMPOSE)
+    said = world.berth("up", check=USAGE).err
+    assert "berth init would write this berth.yaml" in said
+    for line in world.berth("init", "-n").err.splitlines():
+        assert line in said.splitlines()
+
+
+@ids("S4", "F6")
+def test_variables_of_a_container_are_not_those_of_its_client(world):
+    """With PATH: /app/bin no docker was found, and with DOCKER_HOST another engine was asked."""
+    world.write(f"{world.bin}/docker", '#!/bin/sh\necho "$DOCKER_HOST $HTTP_PROXY $A" "$@" > said; exec sleep 100\n', 0o755)
+    world.write("compose.yaml", """\
+services:
+  a: {image: x, environment: {PATH: /app/bin, DOCKER_HOST: "tcp://x:1", HTTP_PROXY: p, A: secret}}
+""")
+    world.berth("init")
+    world.berth("up", "-d")
+    said = read(world, "said").split()
+    assert said[0] == "secret" and "secret" not in said[1:]
+    assert said[-9:] == ["-e", "PATH=/app/bin", "-e", "DOCKER_HOST=tcp://x:1", "-e", "HTTP_PROXY=p", "-e", "A", "x"]
+    world.berth("down")
+    world.nothing_left()
+
+
 @ids("S4")
 def test_package_and_compose_file_are_read_together(world):
     package(world, scripts={"dev": "next dev"})

@@ -86,11 +86,37 @@ static void services_are_containers(void **state)
 		  "  a:\n    command: " RUN "x\"\n" END
 		  "    port: none\n    restart: \"no\"\n    stop_signal: SIGINT\n    stop_grace_period: "
 		  "1m30s\n" },
-		{ "services: {a: {image: x, environment: [A=1, B, 'C=$$x {port} $D'], env_file: [a.env, {path: "
-		  "b.env}]}}",
-		  "  a:\n    command: " RUN
-		  "-e A -e B -e C --env-file a.env --env-file b.env x\"\n" END
+		{ "services: {a: {image: x, environment: [A=1, B, 'C=$$x {port} $D']}}",
+		  "  a:\n    command: " RUN "-e A -e B -e C x\"\n" END
 		  "    port: none\n    environment:\n      A: \"1\"\n      C: \"$$x {{port}} ${D}\"\n" },
+		/* With these docker itself was not found, or asked another engine. */
+		{ "services: {a: {image: x, environment: {PATH: /app/bin, A: 1, HOME: /h, DOCKER_HOST: 'tcp://d', "
+		  "http_proxy: 'p:1', NO_PROXY: n, LD_PRELOAD: l}}}",
+		  "  a:\n    command: " RUN
+		  "-e PATH=/app/bin -e A -e HOME=/h -e DOCKER_HOST=tcp://d -e http_proxy=p:1 "
+		  "-e NO_PROXY=n -e LD_PRELOAD=l x\"\n" END
+		  "    port: none\n    environment:\n      A: \"1\"\n" },
+		{ "services: {a: {image: x, environment: ['PATH=/a:$PATH', HOME, _PROXY=1]}}",
+		  "  a:\n    command: [docker, run, \"--rm\", \"--name\", \"{id}\", \"-e\", "
+		  "\"PATH=/a:${PATH}\", \"-e\", HOME, \"-e\", _PROXY, x]\n" END
+		  "    port: none\n    environment:\n      _PROXY: \"1\"\n" },
+		{ "services: {a: {image: x, ports: ['53:53/udp', '53:53/tcp']}, b: {image: y, ports: ['53:53']}}",
+		  "  a:\n    command: " RUN "-p {port}:53/udp -p {port.p53}:53 x\"\n" END
+		  "    ports:\n      main: 53/udp\n      p53: 53\n" OUTSIDE
+		  "\n  b:\n    command: " RUN "-p {port}:53 y\"\n" END
+		  "    port: 54 # 53 is another's here\n" OUTSIDE },
+		{ "services: {a: {image: x, pull_policy: if_not_present}, b: {image: y, pull_policy: never}}",
+		  "  a:\n    command: " RUN "--pull missing x\"\n" END
+		  "    port: none\n\n  b:\n    command: " RUN "--pull never y\"\n" END
+		  "    port: none\n" },
+		/* No entry point at all is not that of the image. */
+		{ "services: {a: {image: x, entrypoint: [], command: [run, it]}}",
+		  "  a:\n    command: " RUN "--entrypoint= x run it\"\n" END "    port: none\n" },
+		{ "services: {a: {image: x, entrypoint: '', command: run}}",
+		  "  a:\n    command: " RUN "--entrypoint= x run\"\n" END "    port: none\n" },
+		{ "services: {a: {image: x, entrypoint: ['']}, b: {image: y, entrypoint: null}}",
+		  "  a:\n    command: " RUN "--entrypoint= x\"\n" END
+		  "    port: none\n\n  b:\n    command: " RUN "y\"\n" END "    port: none\n" },
 		{ "services: {a: {image: x, environment: {A: 'no', B: null}}}",
 		  "  a:\n    command: " RUN "-e A -e B x\"\n" END
 		  "    port: none\n    environment:\n      A: \"no\"\n" },
@@ -181,6 +207,15 @@ static void what_is_left_out_is_told_with_its_reason(void **state)
 		{ "services: {a: {image: x, environment: {U: 'db:1'}}, db: {image: y}}",
 		  "a: look at U: 'db' is no host name here; " },
 		{ "services: {a: {image: x, profiles: [Dev]}}", "a: 'profiles' is left out: " },
+		{ "services: {a: {image: x, env_file: [a.env, {path: b.env}]}}",
+		  "a: look at 'env_file': docker run takes quotes in it as they stand\n" },
+		{ "services: {a: {image: x, env_file: [{path: .env.local, required: false}]}}",
+		  "a: 'required' is left out: docker run needs each env_file; drop --env-file where it is "
+		  "not there\n"
+		  "a: look at 'env_file': docker run takes quotes in it as they stand\n" },
+		{ "services: {a: {image: x, pull_policy: daily}}",
+		  "a: 'pull_policy' is left out: docker run has always, never and missing\n" },
+		{ "services: {a: {image: x, command: []}}", "a: 'command' is left out: " },
 		/* Each of these made all of `berth init` fail. */
 		{ "services: {a: {image: x, stop_signal: SIGKILL}}",
 		  "a: 'stop_signal' is left out: SIGKILL does not ask, and leaves no time to "

@@ -135,15 +135,18 @@ static void no_port_is_wished_twice(void **state)
 {
 	BERTH_CLEANUP(berth_draft_deinit) struct berth_draft draft = { 0 };
 
-	assert_int_equal(berth_draft_port(&draft, 0), 0);
-	assert_int_equal(berth_draft_port(&draft, 5174), 5174);
-	assert_int_equal(berth_draft_port(&draft, 5173), 5173);
-	assert_int_equal(berth_draft_port(&draft, 5173), 5175);
-	assert_int_equal(berth_draft_port(&draft, 5173), 5176);
-	assert_int_equal(berth_draft_port(&draft, 65535), 65535);
-	assert_int_equal(berth_draft_port(&draft, 65535), 65534);
-	assert_int_equal(berth_draft_port(&draft, 65534), 65533);
-	assert_int_equal(berth_draft_port(&draft, 0), 0);
+	assert_int_equal(berth_draft_port(&draft, 0, false), 0);
+	assert_int_equal(berth_draft_port(&draft, 5174, false), 5174);
+	assert_int_equal(berth_draft_port(&draft, 5173, false), 5173);
+	assert_int_equal(berth_draft_port(&draft, 5173, false), 5175);
+	assert_int_equal(berth_draft_port(&draft, 5173, false), 5176);
+	assert_int_equal(berth_draft_port(&draft, 65535, false), 65535);
+	assert_int_equal(berth_draft_port(&draft, 65535, false), 65534);
+	assert_int_equal(berth_draft_port(&draft, 65534, false), 65533);
+	assert_int_equal(berth_draft_port(&draft, 0, false), 0);
+	/* UDP has its own. */
+	assert_int_equal(berth_draft_port(&draft, 5173, true), 5173);
+	assert_int_equal(berth_draft_port(&draft, 5173, true), 5174);
 }
 
 /* A service called so made `berth init` fail: {port} would mean two things. */
