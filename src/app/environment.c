@@ -193,11 +193,16 @@ static void set_identity(const struct berth_unit *unit, struct berth_unit_words 
 	set_browser(unit, env);
 }
 
+static const struct berth_dotenv *env_file_of(const struct berth_unit *unit)
+{
+	return unit->env_file ? unit->env_file : unit->job->env_file;
+}
+
 /* The pages that it is to answer, whoever has set that: the same to all who ask what belongs to it. */
 static void set_origins(const struct berth_unit *unit, struct berth_unit_words *env)
 {
 	static const char name[] = "BERTH_CORS_ORIGINS";
-	const struct berth_dotenv *file = unit->job->env_file;
+	const struct berth_dotenv *file = env_file_of(unit);
 	struct berth_unit_words argv = { 0 }, pairs = { 0 };
 	const char *value = getenv(name);
 	struct berth_err err;
@@ -255,13 +260,13 @@ static bool is_for_us(const char *word)
 int berth_unit_build_environment(const struct berth_worker *worker, struct berth_unit_words *env)
 {
 	const struct berth_unit *unit = worker->unit;
-	const struct berth_job *job = unit->job;
+	const struct berth_dotenv *file = env_file_of(unit);
 
 	for (char **word = environ; *word; word++)
 		if (!is_for_us(*word))
 			berth_unit_add_word(env, strdup(*word));
-	for (size_t i = 0; job->env_file && i < job->env_file->count; i++)
-		berth_unit_set(env, job->env_file->entries[i].key, job->env_file->entries[i].value);
+	for (size_t i = 0; file && i < file->count; i++)
+		berth_unit_set(env, file->entries[i].key, file->entries[i].value);
 	set_identity(unit, env);
 	set(env, "BERTH_WORKER", "%u", worker->number);
 	if (unit->notify_fd >= 0)
@@ -279,11 +284,23 @@ static bool change(char ***present, char ***old, char **words)
 	return true;
 }
 
-void berth_unit_change_command(struct berth_unit *unit, char **argv, char **extra_env)
+void berth_unit_free_env_file(struct berth_dotenv *env_file)
+{
+	berth_dotenv_deinit(env_file);
+	free(env_file);
+}
+
+void berth_unit_change_command(struct berth_unit *unit, char **argv, char **extra_env,
+			       struct berth_dotenv *env_file)
 {
 	berth_unit_forget_old_command(unit);
 	unit->new_argv = change(&unit->argv, &unit->old_argv, argv);
 	unit->new_extra_env = change(&unit->extra_env, &unit->old_extra_env, extra_env);
+	if (!env_file)
+		return;
+	unit->new_env_file = true;
+	unit->old_env_file = unit->env_file;
+	unit->env_file = env_file;
 }
 
 static void restore(bool *changed, char ***present, char ***old)
@@ -299,11 +316,17 @@ void berth_unit_restore_command(struct berth_unit *unit)
 {
 	restore(&unit->new_argv, &unit->argv, &unit->old_argv);
 	restore(&unit->new_extra_env, &unit->extra_env, &unit->old_extra_env);
+	if (!unit->new_env_file)
+		return;
+	unit->new_env_file = false;
+	berth_unit_free_env_file(unit->env_file);
+	unit->env_file = BERTH_STEAL(unit->old_env_file);
 }
 
 void berth_unit_forget_old_command(struct berth_unit *unit)
 {
 	berth_unit_free_words(BERTH_STEAL(unit->old_argv));
 	berth_unit_free_words(BERTH_STEAL(unit->old_extra_env));
-	unit->new_argv = unit->new_extra_env = false;
+	berth_unit_free_env_file(BERTH_STEAL(unit->old_env_file));
+	unit->new_argv = unit->new_extra_env = unit->new_env_file = false;
 }

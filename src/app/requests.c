@@ -74,21 +74,50 @@ static char **words_of(const json_t *array)
 	return NULL;
 }
 
-/* "argv" and "env" where they are changed; answered when it is ready again, or why not. */
+/* "env_files", as they are now; *ret_env_file is NULL where there is no such member. */
+static int read_env_files(const json_t *request, struct berth_dotenv **ret_env_file,
+			  struct berth_err *err)
+{
+	BERTH_AUTO_FREE const char **paths =
+		berth_json_strings(json_object_get(request, "env_files"));
+	struct berth_dotenv *env_file;
+	int r;
+
+	*ret_env_file = NULL;
+	if (!json_object_get(request, "env_files"))
+		return 0;
+	env_file = paths ? calloc(1, sizeof(*env_file)) : NULL;
+	if (!env_file)
+		return berth_err_errno(err, -ENOMEM, "cannot keep the variables");
+	r = berth_stack_read_env_files(paths, env_file, err);
+	if (r < 0) {
+		free(env_file);
+		return r;
+	}
+	*ret_env_file = env_file;
+	return 0;
+}
+
+/* "argv", "env", "env_files" where they are changed; answered when it is ready again, or why not. */
 static void do_restart(struct berth_client *client, const json_t *request, int fd)
 {
 	struct berth_unit *unit = client->unit;
-	struct berth_err err = { 0 };
 	bool rolling = berth_json_bool(request, "rolling", false);
+	struct berth_dotenv *env_file;
+	struct berth_err err = { 0 };
 
 	if (rolling && berth_rollout_is_rolling(&unit->rollout)) {
 		berth_client_fail(client, BERTH_ERR_REFUSED, "a rolling restart is under way");
 		return;
 	}
+	if (read_env_files(request, &env_file, &err) < 0) {
+		berth_client_fail_with(client, &err);
+		return;
+	}
 	/* What it has begun is undone before anything is changed anew. */
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	berth_unit_change_command(unit, words_of(json_object_get(request, "argv")),
-				  words_of(json_object_get(request, "env")));
+				  words_of(json_object_get(request, "env")), env_file);
 	if (berth_unit_check_command(unit, &err) < 0) {
 		berth_unit_restore_command(unit);
 		berth_client_fail_with(client, &err);

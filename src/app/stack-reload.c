@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app/stack-reload.c - a manifest that has changed under a running stack
+ * app/stack-reload.c - a manifest, or a file it reads, that has changed under a running stack
  *
  * Read by the supervisor, in its loop: some ms of local files, when somebody asks for a start. The
  * stack that was read before stays until the end, since the jobs of what runs point into it.
@@ -17,7 +17,39 @@ enum {
 	TEXT_MAX = 1024 * 1024,
 };
 
-/* What can't be read counts as unchanged: what was read before still holds. */
+static bool are_same(const struct berth_dotenv *a, const struct berth_dotenv *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->entries[i].key, b->entries[i].key) != 0 ||
+		    strcmp(a->entries[i].value, b->entries[i].value) != 0)
+			return false;
+	return true;
+}
+
+/* One that is broken has changed: the next to read it says how. */
+static bool has_dotenv_changed(const struct berth_stack *stack)
+{
+	BERTH_CLEANUP(berth_dotenv_deinit) struct berth_dotenv now = { 0 };
+
+	return berth_manifest_file_dotenv(stack->file, &now, NULL) < 0 ||
+	       !are_same(&now, &stack->dotenv);
+}
+
+/* The files of its variables, or what was wrong with them. */
+static bool has_service_changed(const struct berth_stack *stack, size_t index)
+{
+	BERTH_CLEANUP(berth_dotenv_deinit) struct berth_dotenv now = { 0 };
+	const struct berth_stack_service *service = &stack->services[index];
+	struct berth_err fault = { 0 };
+
+	if (berth_stack_read_files(stack, index, &now, &fault) < 0)
+		return !service->fault || strcmp(fault.msg, service->fault->msg) != 0;
+	return service->fault || !are_same(&now, &service->env_file);
+}
+
+/* A manifest that can't be read counts as unchanged: what was read before still holds. */
 static bool has_changed(const struct berth_stack *stack)
 {
 	BERTH_AUTO_FREE char *text = NULL;
@@ -25,7 +57,13 @@ static bool has_changed(const struct berth_stack *stack)
 
 	if (berth_userfile_read(stack->file, TEXT_MAX, &text, &len) < 0)
 		return false;
-	return len != stack->text_len || memcmp(text, stack->text, len) != 0;
+	if (len != stack->text_len || memcmp(text, stack->text, len) != 0 ||
+	    has_dotenv_changed(stack))
+		return true;
+	for (size_t i = 0; i < stack->manifest.service_count; i++)
+		if (has_service_changed(stack, i))
+			return true;
+	return false;
 }
 
 static int load(const struct berth_supervisor *supervisor, struct berth_stack **ret_stack,

@@ -5,7 +5,7 @@
 #include "app/stack-run.h"
 
 /*
- * Has the manifest changed since it was read? Then what is started from now on is as it is written
+ * Has the manifest changed since it was read, or .env, or a file of variables? Then what is started from now on is as it is written
  * now; what runs goes on as it was. 0; -errno with @err, and nothing has changed: it is broken, or
  * lacks a service that runs (REFUSED).
  */

@@ -84,6 +84,8 @@ void berth_unit_free(struct berth_unit *unit)
 	berth_unit_free_words(unit->extra_env);
 	berth_unit_free_words(unit->old_argv);
 	berth_unit_free_words(unit->old_extra_env);
+	berth_unit_free_env_file(unit->env_file);
+	berth_unit_free_env_file(unit->old_env_file);
 	berth_unit_free_pattern(unit);
 	free(unit->confined);
 	free(unit->also_ended);

@@ -201,7 +201,8 @@ struct berth_unit {
 	char scope_why[160];
 	char **argv, **extra_env; /* owned; of a restart with a changed command; NULL: the job's */
 	char **old_argv, **old_extra_env; /* owned; those before, while a rollout may fail */
-	bool new_argv, new_extra_env; /* is there one before to be had back? */
+	struct berth_dotenv *env_file, *old_env_file; /* owned; likewise */
+	bool new_argv, new_extra_env, new_env_file; /* is there one before to be had back? */
 
 	/* written by steering.c and users.c */
 	struct berth_ports ports;
@@ -349,11 +350,14 @@ BERTH_MUST_USE int berth_unit_environment(const struct berth_unit *unit, bool wh
 					  char ***ret_env);
 
 /*
- * From the next start on: another command, other values of -e (NULL: as before), both consumed; the
- * ones before can be had back until they are forgotten.
+ * From the next start on: another command, other values of -e, of --env-file (NULL: as before), all
+ * consumed; the ones before can be had back until they are forgotten.
  */
-void berth_unit_change_command(struct berth_unit *unit, char **argv, char **extra_env);
+void berth_unit_change_command(struct berth_unit *unit, char **argv, char **extra_env,
+			       struct berth_dotenv *env_file);
 void berth_unit_restore_command(struct berth_unit *unit);
+/* Of the heap, NULL allowed. */
+void berth_unit_free_env_file(struct berth_dotenv *env_file);
 void berth_unit_forget_old_command(struct berth_unit *unit);
 
 /* expand.c */

@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "cli/services.h"
 #include "cli/stack.h"
+#include "stack/command.h"
 
 struct restart_args {
 	bool rolling;
@@ -52,6 +53,30 @@ static int add_words(json_t *request, const char *name, const char *const *words
 	return 0;
 }
 
+static size_t count_words(const char *const *words)
+{
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	return count;
+}
+
+/* The files themselves: what is in them may be secret, or no text at all. */
+static int add_env_files(const struct berth_stack *stack, size_t index, json_t *request,
+			 struct berth_err *err)
+{
+	char **files = berth_stack_env_files(stack, index);
+	const char *const *words = (const char *const *)files;
+	int r;
+
+	if (!files)
+		return berth_err_errno(err, -ENOMEM, "cannot ask for a restart");
+	r = add_words(request, "env_files", words, count_words(words), err);
+	berth_command_free(files);
+	return r;
+}
+
 /* The command and variables that the manifest has now, for a service of a stack. */
 static int add_manifest(struct berth_cli *cli, const json_t *service, const char *file,
 			bool command, json_t *request, struct berth_err *err)
@@ -66,19 +91,18 @@ static int add_manifest(struct berth_cli *cli, const json_t *service, const char
 		.service_count = 1,
 	};
 	const struct berth_job *job;
-	size_t words = 0, pairs = 0;
+	size_t index;
 	int r = berth_stack_open(cli, &spec, &stack, err);
 
 	if (r < 0)
 		return r;
-	job = stack->services[berth_manifest_find(&stack->manifest, name)].job;
-	while (job->argv[words])
-		words++;
-	while (job->extra_env[pairs])
-		pairs++;
+	index = (size_t)berth_manifest_find(&stack->manifest, name);
+	job = stack->services[index].job;
 	if (command)
-		r = add_words(request, "argv", job->argv, words, err);
-	return r == 0 ? add_words(request, "env", job->extra_env, pairs, err) : r;
+		r = add_words(request, "argv", job->argv, count_words(job->argv), err);
+	if (r == 0)
+		r = add_words(request, "env", job->extra_env, count_words(job->extra_env), err);
+	return r == 0 ? add_env_files(stack, index, request, err) : r;
 }
 
 /* What is asked of the supervisor of @service. */
@@ -222,7 +246,7 @@ const struct berth_cmd berth_cmd_restart = {
 	.details =
 		"The same command, variables and ports, or those that are given here; clients that connect in between wait and are "
 		"served by the new one. Returns when it is ready again. A service of a stack gets the command and the variables that "
-		"its manifest has now.\n"
+		"its manifest, and the files that this reads, have now.\n"
 		"\n"
 		"With --rolling a new one is started beside each old one, which goes on until the new one is ready, and for good if "
 		"that does not get ready.",

@@ -57,6 +57,79 @@ def test_a_restart_takes_the_command_and_the_variables_that_are_written_now(worl
     world.nothing_left()
 
 
+FILES = "  one: { command: 'echo \"$A $B\" >> %s; exec sleep 1000', port: none, env_file: one.env, environment: { B: \"${B:-0}\" } }\n"
+
+
+def start_with_files(world):
+    """(the lines that it has said since, the pid of the one that goes on)"""
+    told = os.path.join(world.home, "told")
+    world.write("one.env", "A=1\n")
+    write(world, FILES % told, sleeper("two"))
+    world.berth("up", "-d")
+    wait_until(lambda: read_lines(told) == ["1 0"], lambda: read_lines(told))
+    return lambda: read_lines(told)[1:], pids(world)["two"]
+
+
+@ids("S1")
+@root_and_user
+def test_a_start_takes_what_the_files_of_variables_say_now(world):
+    lines, other = start_with_files(world)
+    world.berth("stop", "one")
+    world.write("one.env", "A=2\n")
+    world.berth("up", "-d")
+    wait_until(lambda: lines() == ["2 0"], lines)
+    world.berth("stop", "one")
+    world.write(".env", "B=3\n")
+    world.berth("up", "-d")
+    wait_until(lambda: lines()[1:] == ["2 3"], lines)
+    world.berth("stop", "one")
+    os.unlink(os.path.join(world.project, "one.env"))
+    assert "one.env" in world.berth("up", "-d", check=USAGE).err
+    world.write("one.env", "A=no end'\"\n=\n")
+    world.berth("up", "-d", check=USAGE)
+    world.write("one.env", "A=4\n")
+    world.berth("up", "-d")
+    wait_until(lambda: lines()[2:] == ["4 3"], lines)
+    assert pids(world)["two"] == other
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S7")
+@root_and_user
+def test_a_restart_takes_what_the_files_of_variables_say_now(world):
+    lines, other = start_with_files(world)
+    world.write("one.env", "A=2\n")
+    world.write(".env", "B=3\n")
+    world.berth("restart", "one")
+    wait_until(lambda: lines() == ["2 3"], lines)
+    os.unlink(os.path.join(world.project, "one.env"))
+    before = pids(world)
+    assert "one.env" in world.berth("restart", "one", check=USAGE).err
+    assert pids(world) == before and before["two"] == other
+    world.write("one.env", "A=5\nA=6\n")
+    world.berth("restart", "--rolling", "one")
+    wait_until(lambda: lines()[1:] == ["6 3"], lines)
+    world.berth("down")
+    world.nothing_left()
+
+
+@ids("S7")
+def test_a_rollout_that_fails_takes_back_the_variables_of_files(world):
+    told = os.path.join(world.home, "told")
+    world.write("one.env", "A=1\n")
+    write(world, f"  one: {{ command: 'echo $A >> {told}; test $A = 1 && exec sleep 1000', port: none, env_file: one.env, "
+                 "ready: exec true }\n")
+    world.berth("up", "-d")
+    world.write("one.env", "A=2\n")
+    world.berth("restart", "--rolling", "one", check=1)
+    world.write("one.env", "A=3\n")
+    os.unlink(os.path.join(world.project, "berth.yaml"))
+    world.berth("restart", "one")
+    wait_until(lambda: read_lines(told)[-1] == "1" and len(read_lines(told)) >= 3, lambda: read_lines(told))
+    world.berth("down")
+
+
 @ids("S1")
 @root_and_user
 def test_a_service_that_runs_and_is_written_no_more_is_named_and_nothing_changes(world):
