@@ -43,19 +43,31 @@ static void name_main(struct berth_wish *wish)
 	wish->port_count = 1;
 }
 
-/* "VIEWER_WS_PORT"; the first port is the service's own. */
+/* Has the first port, which is the service's own, a name beside that? */
+static bool is_first_named(const struct berth_wish *wish)
+{
+	return wish->port_count && strcmp(wish->ports[0].name, "main") != 0;
+}
+
+/* "VIEWER_WS_PORT"; @own: "VIEWER_PORT". */
 static void variable_name(const char *service, const struct berth_wish *wish, size_t index,
-			  char *buf, size_t size)
+			  bool own, char *buf, size_t size)
 {
 	char name[BERTH_NAME_MAX + 1], port[BERTH_PORT_NAME_MAX + 1];
 
 	berth_str_env_name(service, name, sizeof(name));
-	if (index == 0) {
+	if (own) {
 		snprintf(buf, size, "%s_PORT", name);
 		return;
 	}
 	berth_str_env_name(wish->ports[index].name, port, sizeof(port));
 	snprintf(buf, size, "%s_%s_PORT", name, port);
+}
+
+/* Containers that were linked with another one have REDIS_PORT=tcp://... */
+static bool is_wish(const char *value)
+{
+	return value && *value && !strstr(value, "://");
 }
 
 static int move(struct berth_job *job, size_t index, const char *value, const char *where,
@@ -64,8 +76,7 @@ static int move(struct berth_job *job, size_t index, const char *value, const ch
 	char shown[96];
 	uint16_t port;
 
-	/* Containers that were linked with another one have REDIS_PORT=tcp://... */
-	if (!value || !*value || strstr(value, "://") || job->no_port)
+	if (!is_wish(value) || job->no_port)
 		return 0;
 	if (berth_parse_port(value, &port) < 0)
 		return berth_err_set(err, -EINVAL, BERTH_ERR_CONFIG,
@@ -80,14 +91,22 @@ static int read_variables(const struct berth_stack *stack, struct berth_job *job
 			  struct berth_err *err)
 {
 	size_t count = job->wish.port_count ? job->wish.port_count : 1;
+	const char *where = from_file ? "'.env'" : "the environment";
 	char name[160];
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {
-		variable_name(job->identity.service, &job->wish, i, name, sizeof(name));
-		r = from_file ? move(job, i, berth_dotenv_get(&stack->dotenv, name), "'.env'", name,
-				     err)
-			      : move(job, i, getenv(name), "the environment", name, err);
+		const char *value = NULL;
+
+		/* The first port has two, of which the short one goes before. */
+		for (int own = i == 0; own >= 0 && !is_wish(value); own--) {
+			if (!own && i == 0 && !is_first_named(&job->wish))
+				break;
+			variable_name(job->identity.service, &job->wish, i, own, name,
+				      sizeof(name));
+			value = from_file ? berth_dotenv_get(&stack->dotenv, name) : getenv(name);
+		}
+		r = move(job, i, value, where, name, err);
 	}
 	return r;
 }
@@ -104,6 +123,9 @@ static int read_ports_file(struct berth_stack *stack, const struct berth_portsfi
 		uint16_t port;
 
 		r = berth_portsfile_wish(file, job->identity.service, name, faults, &port);
+		if (r == 0 && !port && i == 0 && is_first_named(&job->wish))
+			r = berth_portsfile_wish(file, job->identity.service,
+						 job->wish.ports[0].name, faults, &port);
 		if (r < 0 || !port)
 			continue;
 		name_main(&job->wish);

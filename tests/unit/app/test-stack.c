@@ -192,6 +192,43 @@ static void named_ports_are_wished_by_their_names(void **state)
 	assert_wishes("the flag", &with_flag, "viewer: http(8080)=8190 ws(8081)=8191");
 }
 
+static void the_first_of_named_ports_has_two_names(void **state)
+{
+	static const struct {
+		const char *what, *dotenv, *file, *own, *named, *wishes;
+	} rows[] = {
+		{ ".env", .dotenv = "VIEWER_HTTP_PORT=8090\n",
+		  .wishes = "viewer: http(8080)=8090 ws(8081)=8091" },
+		{ "the file", .file = "{\"viewer_http_port\": 8100}",
+		  .wishes = "viewer: http(8080)=8100 ws(8081)=8101" },
+		{ "the environment", .named = "8110",
+		  .wishes = "viewer: http(8080)=8110 ws(8081)=8111" },
+		{ "in .env the short one goes first", "VIEWER_HTTP_PORT=8090\nVIEWER_PORT=8120\n",
+		  .wishes = "viewer: http(8080)=8120 ws(8081)=8121" },
+		{ "in the file, too", .file = "{\"viewer_http_port\": 8100, \"viewer_port\": 8130}",
+		  .wishes = "viewer: http(8080)=8130 ws(8081)=8131" },
+		{ "and in the environment", .own = "8140", .named = "8110",
+		  .wishes = "viewer: http(8080)=8140 ws(8081)=8141" },
+		{ "unless it is none", .own = "tcp://10.0.0.1:80", .named = "8110",
+		  .wishes = "viewer: http(8080)=8110 ws(8081)=8111" },
+		{ "the stronger place goes before both", "VIEWER_PORT=8120\n", .named = "8110",
+		  .wishes = "viewer: http(8080)=8110 ws(8081)=8111" },
+	};
+
+	(void)state;
+	write_text("berth.yaml", "services:\n"
+				 "  viewer: {command: sleep 1, ports: {http: 8080, ws: 8081}}\n");
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		write_text(".env", rows[i].dotenv);
+		write_text(".ports.json", rows[i].file);
+		setenv("VIEWER_PORT", rows[i].own ? rows[i].own : "", 1);
+		setenv("VIEWER_HTTP_PORT", rows[i].named ? rows[i].named : "", 1);
+		assert_wishes(rows[i].what, &(struct berth_stack_spec){ 0 }, rows[i].wishes);
+	}
+	unsetenv("VIEWER_PORT");
+	unsetenv("VIEWER_HTTP_PORT");
+}
+
 static void what_is_no_wish_is_refused_with_its_place(void **state)
 {
 	static const struct {
@@ -575,6 +612,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_folder(the_stronger_word_is_the_wish),
 		in_folder(named_ports_are_wished_by_their_names),
+		in_folder(the_first_of_named_ports_has_two_names),
 		in_folder(what_is_no_wish_is_refused_with_its_place),
 		in_folder(a_profile_has_numbers_of_its_own),
 		in_folder(the_range_of_a_profile_has_a_number_for_all_that_would_start),
