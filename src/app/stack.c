@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "stack/command.h"
 #include "stack/formation.h"
-#include "stack/manifest-counts.h"
+#include "stack/manifest-count.h"
 #include "stack/order.h"
 
 /* The folder of an absolute path. */

@@ -7,7 +7,7 @@
 
 #include "base/parse.h"
 #include "service/defaults.h"
-#include "stack/manifest-counts.h"
+#include "stack/manifest-count.h"
 
 enum {
 	WORD_SIZE = 128, /* of a name, or a number, with its NUL */

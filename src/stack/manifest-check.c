@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "stack/manifest-counts.h"
+#include "stack/manifest-count.h"
 
 /* One service while it is checked. */
 struct subject {

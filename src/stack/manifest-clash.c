@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "stack/manifest-counts.h"
+#include "stack/manifest-count.h"
 
 /* --- cycles ------------------------------------------------------------------------------------ */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stack/manifest-counts.c - how many instances a service can have, and how many numbers they need */
-#include "stack/manifest-counts.h"
+/* stack/manifest-count.c - how many instances a service can have, and how many numbers they need */
+#include "stack/manifest-count.h"
 
 #include <errno.h>
 

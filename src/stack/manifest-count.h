@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stack/manifest-counts.h - how many instances a service can have, and how many numbers they need */
+/* stack/manifest-count.h - how many instances a service can have, and how many numbers they need */
 #pragma once
 
 #include "stack/manifest.h"
