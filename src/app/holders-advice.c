@@ -300,7 +300,21 @@ static json_t *service_fix(const struct berth_holders_sources *sources, const ch
 	return json_pack("[s,s,s]", "berth", "stop", id);
 }
 
-/* By the engine of its own user, no other one knows the name. */
+/*
+ * podman knows what its own user has started, and nobody else's. With his login he has the folders
+ * that it wants, and is in one of his own.
+ */
+static json_t *podman_fix(const struct berth_holders_sources *sources, uid_t uid, const char *name)
+{
+	BERTH_AUTO_JSON json_t *user = berth_holders_process_user(sources->processes, uid);
+
+	if (uid == sources->uid || uid == 0)
+		return json_pack("[s,s,s]", "podman", "stop", name);
+	if (!json_is_string(user))
+		return NULL;
+	return json_pack("[s,s,s,O,s,s,s]", "sudo", "-i", "-u", user, "podman", "stop", name);
+}
+
 static json_t *container_fix(const struct berth_holders_sources *sources, const json_t *container,
 			     bool *ret_root)
 {
@@ -315,6 +329,8 @@ static json_t *container_fix(const struct berth_holders_sources *sources, const 
 	if (sources->engine)
 		known = berth_engine_find(sources->engine, berth_json_string(container, "id", ""));
 	*ret_root = known && known->uid != sources->uid && sources->uid != 0;
+	if (known && strcmp(engine, "podman") == 0)
+		return podman_fix(sources, known->uid, name);
 	return json_pack("[s,s,s]", engine, "stop", name);
 }
 

@@ -537,6 +537,45 @@ static void reserved_numbers_are_told_by_what_reserves_them(void **state)
 	scene_deinit(&scene);
 }
 
+/* Whoever asks, podman knows only what its own user has started. */
+static void a_container_of_another_user_is_stopped_as_that_user(void **state)
+{
+	static const struct {
+		uid_t asker, owner;
+		const char *fix;
+		bool root;
+	} cases[] = {
+		{ 0, 0, "podman stop web", false },
+		{ 1000, 1000, "podman stop web", false },
+		{ 1000, 0, "podman stop web", true },
+		{ 0, 65534, "sudo -i -u nobody podman stop web", false },
+		{ 1000, 65534, "sudo -i -u nobody podman stop web", true },
+		{ 0, 54321, "", false }, /* who has no name */
+	};
+	struct berth_engine_port published = { .host_port = 8080, .protocol = IPPROTO_TCP };
+	struct berth_engine_container web = { .id = "0123456789abcdef",
+					      .name = "web",
+					      .engine = "podman",
+					      .ports = &published,
+					      .port_count = 1 };
+	struct berth_engine engine = { .containers = &web, .count = 1, .asked = true };
+	struct scene scene;
+	json_t *document;
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
+		scene_init(&scene, NULL);
+		web.uid = cases[i].owner;
+		scene.sources.uid = cases[i].asker;
+		scene.sources.engine = &engine;
+		document = join(&scene, 8080);
+		assert_fix(document, cases[i].fix);
+		assert_int_equal(json_is_string(json_object_get(document, "fix_needs")),
+				 cases[i].root);
+		json_decref(document);
+		scene_deinit(&scene);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +595,7 @@ int main(void)
 		cmocka_unit_test(what_is_said_of_udp_is_true_of_udp),
 		cmocka_unit_test(an_ipv4_address_of_an_ipv6_socket_answers_on_localhost),
 		cmocka_unit_test(another_network_namespace_is_not_in_the_way),
+		cmocka_unit_test(a_container_of_another_user_is_stopped_as_that_user),
 		cmocka_unit_test(a_container_without_a_socket_is_found_by_rule_and_engine),
 		cmocka_unit_test(reserved_numbers_are_told_by_what_reserves_them),
 	};
