@@ -23,6 +23,7 @@
 enum {
 	/* A server that ended leaves a TIME_WAIT for each of its clients: thousands, all alike. */
 	CLOSED_MAX = 100,
+	LED_SPAN_MAX = 1000, /* numbers of one rule that are gone through */
 };
 
 /* Where ip-netns(8) keeps the names. */
@@ -53,11 +54,40 @@ bool berth_holders_join_has_any(const struct berth_look *look, uint16_t port, in
 	return berth_look_sockets_of(look, port, protocol, &count) && count;
 }
 
-uint16_t berth_holders_join_next(const struct berth_look *look, uint16_t port)
+uint16_t berth_holders_join_next(const struct berth_look *look, const struct berth_portset *led,
+				 uint16_t port)
 {
 	size_t at = first_of(look, port);
+	uint16_t found = at < look->socket_count ? berth_addr_port(&look->sockets[at].local) : 0;
 
-	return at < look->socket_count ? berth_addr_port(&look->sockets[at].local) : 0;
+	for (unsigned int number = port; number < (found ? found : UINT16_MAX + 1U); number++)
+		if (berth_portset_has(led, (uint16_t)number))
+			return (uint16_t)number;
+	return found;
+}
+
+bool berth_holders_join_is_wide(const struct berth_nat_rule *rule)
+{
+	return rule->port_hi - rule->port_lo >= LED_SPAN_MAX;
+}
+
+void berth_holders_join_collect_led(const struct berth_holders_sources *sources,
+				    struct berth_portset *led)
+{
+	for (size_t i = 0; sources->nat && i < sources->nat->count; i++) {
+		const struct berth_nat_rule *rule = &sources->nat->rules[i];
+
+		if (!berth_holders_join_is_wide(rule))
+			berth_portset_add(led,
+					  (struct berth_range){ rule->port_lo, rule->port_hi });
+	}
+	for (size_t i = 0; sources->engine && i < sources->engine->count; i++)
+		for (size_t k = 0; k < sources->engine->containers[i].port_count; k++) {
+			uint16_t port = sources->engine->containers[i].ports[k].host_port;
+
+			if (port)
+				berth_portset_add(led, (struct berth_range){ port, port });
+		}
 }
 
 /* ---- members ---- */

@@ -33,8 +33,16 @@ json_t *berth_holders_join(const struct berth_holders_sources *sources, uint16_t
 
 /* Does any socket of our own network namespace have that port? */
 bool berth_holders_join_has_any(const struct berth_look *look, uint16_t port, int protocol);
-/* The next port, @port or above, that a socket of any namespace has; 0: none. */
-uint16_t berth_holders_join_next(const struct berth_look *look, uint16_t port);
+/*
+ * The next port, @port or above, that a socket of any namespace has or that is one of @led; 0: none.
+ */
+uint16_t berth_holders_join_next(const struct berth_look *look, const struct berth_portset *led,
+				 uint16_t port);
+/* Adds the numbers that clients are led away from: by rules that are not wide, and by engines. */
+void berth_holders_join_collect_led(const struct berth_holders_sources *sources,
+				    struct berth_portset *led);
+/* Is it for so many numbers that a line for each of them would tell nothing? */
+bool berth_holders_join_is_wide(const struct berth_nat_rule *rule);
 /*
  * Set "container" of @holder, a document with "pid", "process" and "container", to what @engine
  * knows of it: of its id, or of what publishes @port where the process is a proxy.

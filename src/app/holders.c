@@ -55,6 +55,7 @@ struct search {
 	struct berth_engine engine;
 	struct berth_nat nat;
 	bool has_engine, has_nat;
+	struct berth_portset *led; /* owned: numbers that clients are led away from */
 	struct berth_holders_sources sources;
 };
 
@@ -285,14 +286,14 @@ static bool works_for_container(struct search *search, const struct berth_look_h
 		json_is_object(json_object_get(process->document, "container")));
 }
 
-/* A container that publishes its port by rules alone has no socket here. */
+/* A container that publishes its port by rules alone has no socket here; of a range many have none. */
 static bool asks_for_nobodys(const struct search *search)
 {
 	for (size_t i = 0; i < search->query->count; i++) {
 		const struct berth_range *range = &search->query->ranges[i];
 
 		if (!is_single(range))
-			continue;
+			return true;
 		for (size_t k = 0; k < BERTH_ARRAY_SIZE(protocols); k++)
 			if (wants(search->query, i, protocols[k]) &&
 			    !berth_holders_join_has_any(&search->look, range->lo, protocols[k]))
@@ -318,6 +319,8 @@ static int ask_others(struct search *search)
 		r = berth_nat_load(&search->nat);
 		search->has_nat = r == 0;
 	}
+	if (r == 0)
+		berth_holders_join_collect_led(&search->sources, search->led);
 	return r;
 }
 
@@ -361,7 +364,7 @@ static int answer_range(struct search *search, size_t index, json_t *ports, bool
 
 	for (unsigned int port = range->lo; r == 0 && port <= range->hi; port++) {
 		if (!always) {
-			port = berth_holders_join_next(&search->look, (uint16_t)port);
+			port = berth_holders_join_next(&search->look, search->led, (uint16_t)port);
 			if (!port || port > range->hi)
 				return 0;
 		}
@@ -453,6 +456,26 @@ static bool is_forwarding(void)
 	       text[0] != '0';
 }
 
+/* One sentence for each rule that was not gone through number by number. */
+static void add_wide_rules(const struct search *search, json_t *unseen)
+{
+	for (size_t i = 0; search->has_nat && i < search->nat.count; i++) {
+		const struct berth_nat_rule *rule = &search->nat.rules[i];
+
+		if (berth_holders_join_is_wide(rule) && json_array_size(unseen) < HIDDEN_MAX)
+			add_unseen(unseen, "a rule leads clients of %u-%u to %s", rule->port_lo,
+				   rule->port_hi, rule->target);
+	}
+}
+
+static bool asks_for_range(const struct berth_holders_query *query)
+{
+	for (size_t i = 0; i < query->count; i++)
+		if (!is_single(&query->ranges[i]))
+			return true;
+	return false;
+}
+
 static json_t *unseen_of(const struct search *search, const json_t *ports)
 {
 	bool unasked = search->has_engine && search->engine.denied;
@@ -467,8 +490,12 @@ static json_t *unseen_of(const struct search *search, const json_t *ports)
 	}
 	if (search->has_engine && search->engine.late)
 		add_unseen(unseen, BERTH_HOLDERS_ENGINE_LATE);
+	if (search->has_engine && search->engine.garbled)
+		add_unseen(unseen, BERTH_HOLDERS_ENGINE_GARBLED);
+	if (asks_for_range(search->query))
+		add_wide_rules(search, unseen);
 	/* Only where nobody has the port could it matter who else there is. */
-	if (!nobodys)
+	if (!nobodys && !asks_for_range(search->query))
 		return unseen;
 	if (search->look.bound_unseen)
 		add_unseen(unseen,
@@ -490,8 +517,10 @@ static int search_init(struct search *search, const struct berth_holders_query *
 		.query = query,
 		.registry = { .dir_fd = -1, .ports_fd = -1 },
 		.reserved = calloc(1, sizeof(*search->reserved)),
+		.led = calloc(1, sizeof(*search->led)),
 	};
-	int r = search->reserved ? berth_reserved_load(search->reserved, NULL) : -ENOMEM;
+	int r = search->reserved && search->led ? berth_reserved_load(search->reserved, NULL)
+						: -ENOMEM;
 
 	if (r < 0)
 		return r;
@@ -523,6 +552,7 @@ static void search_deinit(struct search *search)
 	berth_holders_processes_deinit(&search->processes);
 	json_decref(search->records);
 	free(search->reserved);
+	free(search->led);
 	berth_registry_close(&search->registry);
 }
 

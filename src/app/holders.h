@@ -6,12 +6,17 @@
 #include "base/json.h"
 #include "port/range.h"
 
-/* What `who` and `ls -m` wait for a container engine; and what they say of one that takes longer. */
+/*
+ * What `who` and `ls -m` wait for a container engine; and what they say of one that takes longer, or
+ * answers with an error.
+ */
 enum {
 	BERTH_HOLDERS_ENGINE_MS = 500
 };
 #define BERTH_HOLDERS_ENGINE_LATE \
 	"a container engine did not answer within 0.5 s: containers may be missing, or their names"
+#define BERTH_HOLDERS_ENGINE_GARBLED \
+	"a container engine answered with an error: containers may be missing, or their names"
 
 struct berth_holders_query {
 	const struct berth_range *ranges; /* borrowed; each answered for itself */

@@ -33,6 +33,7 @@ struct machine {
 	size_t group; /* where in it the rows of the port at hand begin */
 	size_t hidden; /* sockets whose process we could not see */
 	bool engine_late; /* one was asked, and has not answered */
+	bool engine_garbled; /* one has answered, and not told */
 };
 
 static void index_records(struct machine *machine)
@@ -223,6 +224,7 @@ static void name_containers(struct machine *machine)
 	if (!asked)
 		return;
 	machine->engine_late = engine.late;
+	machine->engine_garbled = engine.garbled;
 	berth_engine_deinit(&engine);
 }
 
@@ -239,6 +241,8 @@ static json_t *unseen_of(const struct machine *machine)
 				machine->hidden, machine->look.hidden_processes));
 	if (machine->engine_late)
 		json_array_append_new(unseen, json_string(BERTH_HOLDERS_ENGINE_LATE));
+	if (machine->engine_garbled)
+		json_array_append_new(unseen, json_string(BERTH_HOLDERS_ENGINE_GARBLED));
 	return unseen;
 }
 

@@ -193,7 +193,8 @@ static bool is_hidden(const json_t *unseen)
 	size_t i;
 
 	json_array_foreach (unseen, i, text)
-		if (strcmp(json_string_value(text), BERTH_HOLDERS_ENGINE_LATE) != 0)
+		if (strcmp(json_string_value(text), BERTH_HOLDERS_ENGINE_LATE) != 0 &&
+		    strcmp(json_string_value(text), BERTH_HOLDERS_ENGINE_GARBLED) != 0)
 			return true;
 	return false;
 }

@@ -161,6 +161,13 @@ static void note_outcome(struct berth_engine *engine, int r)
 	engine->late |= r == -ETIMEDOUT;
 }
 
+/* Of one that was reached: whatever else went wrong, there is one. */
+static void note_answer(struct berth_engine *engine, int r)
+{
+	note_outcome(engine, r);
+	engine->garbled |= r < 0 && r != -ETIMEDOUT && r != -ENOMEM;
+}
+
 /*
  * All at once; then each gets its share of the time that is left: one that hangs must not cost the
  * others theirs.
@@ -188,7 +195,7 @@ static int ask_all(int timeout_ms, bool defaults, struct berth_engine *engine)
 
 		if (r != -ENOMEM) {
 			r = take_answer(&questions[i], now_ns + share_ns, engine);
-			note_outcome(engine, r);
+			note_answer(engine, r);
 		}
 		berth_fd_close(&questions[i].fd);
 	}

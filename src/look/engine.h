@@ -40,6 +40,7 @@ struct berth_engine {
 	bool asked; /* an engine answered */
 	bool denied; /* there is one that we may not ask */
 	bool late; /* there is one that did not answer in time */
+	bool garbled; /* there is one whose answer was an error, or none that we understand */
 };
 
 /*

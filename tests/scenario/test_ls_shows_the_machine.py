@@ -237,6 +237,22 @@ def test_an_engine_that_hangs_is_waited_for_half_a_second_and_told_of(world):
     assert said[0] in words and "sudo" not in words
 
 
+@ids("D1", "N9")
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 500 Internal Server Error\r\n\r\n{}", b"\0\1\2 junk", b""],
+                         ids=["error", "junk", "nothing"])
+def test_an_engine_that_answers_with_an_error_is_told_of(world, answer):
+    """It was taken for one without containers."""
+    start_proxy(world, 8000)
+    with engine(world, [], answer) as path:
+        env = {"DOCKER_HOST": f"unix://{path}"}
+        who = world.berth("who", "--json", "8000", env=env).json
+        words = world.berth("who", "8000", env=env).err
+        machine = world.berth("ls", "-m", "--json", env=env).json
+    said = ["a container engine answered with an error: containers may be missing, or their names"]
+    assert who["unseen"] == machine["unseen"] == said
+    assert said[0] in words and "sudo" not in words
+
+
 def start_proxy(world, port):
     """A program that has the name of Docker's, and listens there."""
     proxy = os.path.join(world.bin, "docker-proxy")
@@ -247,8 +263,8 @@ def start_proxy(world, port):
 
 
 @contextlib.contextmanager
-def engine(world, containers):
-    """The path of a socket on which GET /containers/json is answered."""
+def engine(world, containers, answer=None):
+    """The path of a socket on which GET /containers/json is answered, by @answer if that is given."""
     path = os.path.join(world.folder, "engine.sock")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -261,6 +277,9 @@ def engine(world, containers):
                 peer = listener.accept()[0]
                 with peer:
                     peer.recv(65536)
+                    if answer is not None:
+                        peer.sendall(answer)
+                        continue
                     peer.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                                  f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
 

@@ -16,6 +16,7 @@ import pytest
 from berthtest import DEADLINE, SLOW, descendants, ids, kill, listeners, need, skip, wait_until
 from test_berth_is_pid_1_in_a_container import Engine, write_image
 from test_json_matches_its_schemas import validate
+from test_ls_shows_the_machine import engine as fake_engine
 
 IMAGE = "localhost/busybox:test"
 # Networks of our own, not those that the machine's administrator has made.
@@ -175,3 +176,35 @@ def test_a_rule_that_says_no_id_is_named_by_the_address_that_it_leads_to(world, 
     assert holder["kind"] == "container" and holder["peer"] == f"{address}:8080", holder
     assert named(holder) == ("bt-rule", container, "podman")
     assert holder["container"]["image"] == IMAGE
+
+
+@ids("D1")
+def test_a_range_shows_what_rules_and_engines_lead_away(world):
+    """Of a range only what has a socket was told: `who 8100` named the rule, and `who 8100-8110` said that nobody is there."""
+    need("nft")
+    rules = """table ip bt {
+chain p {
+type nat hook prerouting priority -100
+tcp dport 8100 redirect to :9100
+tcp dport 8104-8105 dnat to 10.0.0.8
+udp dport 8106 redirect to :9106
+tcp dport 20000-30000 redirect to :9999
+}
+}
+"""
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True, timeout=DEADLINE)
+    containers = [{"Id": "4f1c" * 16, "Names": ["/cache"], "Image": "redis:7", "State": "running", "Ports": [
+        {"IP": "0.0.0.0", "PrivatePort": 6379, "PublicPort": 8108, "Type": "tcp"}]}]
+    with fake_engine(world, containers) as path:
+        env = {"DOCKER_HOST": f"unix://{path}"}
+        document = world.berth("who", "--json", "8090-8110", env=env).json
+        validate(document, "who")
+        both = world.berth("who", "--json", "-u", "8090-8110", env=env).json
+        wide = world.berth("who", "--json", "25000-25010", env=env, check=3).json
+    assert [(port["port"], port["holders"][0]["kind"], port["holders"][0]["peer"]) for port in document["ports"]] == [
+        (8100, "container", ":9100"), (8104, "container", "10.0.0.8"), (8105, "container", "10.0.0.8"),
+        (8108, "container", None)]
+    assert document["ports"][-1]["holders"][0]["container"]["name"] == "cache"
+    assert [(port["port"], port["protocol"]) for port in both["ports"]] == [
+        (8100, "tcp"), (8104, "tcp"), (8105, "tcp"), (8106, "udp"), (8108, "tcp")]
+    assert wide["ports"] == [] and "a rule leads clients of 20000-30000 to :9999" in wide["unseen"]
