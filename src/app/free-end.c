@@ -345,6 +345,18 @@ static void end_by_command(struct act *act, size_t entry)
 
 /* --- what is told later --- */
 
+/* What was stopped in its stead, where the process itself does not tell: a proxy, a systemd. */
+static void name_the_stopped(const struct berth_free *all, size_t entry, json_t *freed)
+{
+	const struct berth_free_entry *ended = &all->plan.entries[entry];
+
+	if (ended->how == BERTH_FREE_CONTAINER && json_is_null(json_object_get(freed, "container")))
+		json_object_set_new(freed, "container", berth_free_container(all, entry));
+	if (ended->how == BERTH_FREE_UNIT && ended->proc != BERTH_FREE_NONE)
+		json_object_set_new(freed, "unit",
+				    berth_json_text(all->procs[ended->proc].socket_unit));
+}
+
 static void remember(struct act *act, size_t entry)
 {
 	static const char *const members[] = { "pid", "process", "command", "user",	"uid",
@@ -369,6 +381,7 @@ static void remember(struct act *act, size_t entry)
 
 		json_object_set_new(freed, members[i], value ? json_incref(value) : json_null());
 	}
+	name_the_stopped(all, entry, freed);
 	if (berth_procfs_stat(getpid(), &self) == 0) {
 		const struct berth_holders_process *us =
 			berth_holders_process_find(&all->known, &self.id);

@@ -313,7 +313,7 @@ json_t *berth_free_port_list(const struct berth_free *all, size_t index)
 	return ports;
 }
 
-static json_t *container_of(const struct berth_free *all, size_t index)
+json_t *berth_free_container(const struct berth_free *all, size_t index)
 {
 	const struct berth_free_entry *entry = entry_of(all, index);
 
@@ -362,7 +362,7 @@ static json_t *document_of(const struct berth_free *all, size_t index, int64_t g
 	}
 	if (!process)
 		json_object_set_new(document, "uid", json_integer(entry->uid));
-	json_object_set_new(document, "container", container_of(all, index));
+	json_object_set_new(document, "container", berth_free_container(all, index));
 	json_object_set_new(document, "service", service_document(all, index));
 	return document;
 }

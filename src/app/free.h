@@ -127,5 +127,7 @@ const char *berth_free_details(const struct berth_free *all, size_t entry, char 
 const json_t *berth_free_process(const struct berth_free *all, size_t entry);
 /* Its ports, each once: an array of integers. New reference. */
 json_t *berth_free_port_list(const struct berth_free *all, size_t entry);
+/* {"name","engine"} of what is ended as a container, else null. New reference. */
+json_t *berth_free_container(const struct berth_free *all, size_t entry);
 /* The entries as an array (share/schemas/free.schema.json, "holders"). New reference. */
 json_t *berth_free_document(const struct berth_free *all, int64_t grace_ms);

@@ -16,7 +16,12 @@
 #include "os/statefile.h"
 
 enum {
-	END_MAX = 64 * 1024,
+	/*
+	 * Of a file that is read, and so of what is written. Only a command can be long, above all
+	 * one of control characters, which are six bytes each in JSON; all else fits in any case.
+	 */
+	END_MAX = 1024 * 1024,
+	COMMAND_MAX = 16 * 1024,
 	NAMES_MAX =
 		4 *
 		BERTH_HISTORY_ALL, /* what several enders may leave before one of them clears up */
@@ -119,9 +124,67 @@ static uint64_t next_name(int dir_fd)
 	return newest >= now && newest < UINT64_MAX ? newest + 1 : now;
 }
 
+/* How many bytes of @text there is room for, as JSON; *room is what is left then. */
+static size_t fitting(const char *text, size_t *room)
+{
+	size_t len = 0, left = *room;
+
+	for (; text[len]; len++) {
+		unsigned char c = (unsigned char)text[len];
+		size_t size = c < ' ' || c == 0x7f ? 6 : c == '"' || c == '\\' ? 2 : 1;
+
+		if (size > left)
+			break;
+		left -= size;
+	}
+	while (len && text[len] && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	*room = left;
+	return len;
+}
+
+/* The words that there is room for; "..." stands for the rest. New reference. */
+static json_t *cut_command(const json_t *command)
+{
+	size_t room = COMMAND_MAX, len, i;
+	json_t *cut = json_array();
+	json_t *word;
+
+	json_array_foreach (command, i, word) {
+		const char *text = json_string_value(word);
+		BERTH_AUTO_FREE char *shortened = NULL;
+
+		len = text && room > sizeof("\"...\",") ? fitting(text, &room) : 0;
+		room -= room > sizeof("\"\",") ? sizeof("\"\",") : room;
+		if (text && !text[len]) {
+			json_array_append(cut, word);
+			continue;
+		}
+		if (asprintf(&shortened, "%.*s...", (int)len, text ? text : "") >= 0)
+			json_array_append_new(cut, berth_json_text(shortened));
+		break;
+	}
+	return cut;
+}
+
+/* The line of @document, with a command that is not too long. NULL: out of memory. */
+static char *line_of(const json_t *document)
+{
+	const json_t *command = json_object_get(document, "command");
+	BERTH_AUTO_JSON json_t *shorter = NULL;
+	char *text = berth_json_line(document);
+
+	if (!text || strlen(text) <= 4 * COMMAND_MAX || !json_is_array(command))
+		return text;
+	free(text);
+	shorter = json_copy((json_t *)(uintptr_t)document);
+	json_object_set_new(shorter, "command", cut_command(command));
+	return berth_json_line(shorter);
+}
+
 int berth_history_add(const json_t *document, const char *key)
 {
-	BERTH_AUTO_FREE char *text = berth_json_line(document);
+	BERTH_AUTO_FREE char *text = line_of(document);
 	BERTH_AUTO_FD int dir_fd = berth_statefile_open_below(BERTH_PLACE_STATE, "ends");
 	char name[128];
 	int r;

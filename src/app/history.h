@@ -15,7 +15,7 @@ enum {
 /*
  * Keep @document, a service document with "exit" and "ended_at" set, under STATE/ends/. Each end is
  * one file, named so that names sort by time; the oldest are removed beyond the bounds. @key: of
- * its identity. A state folder that can't be written is no reason to fail: -errno, nothing kept.
+ * its identity. A command of many kilobytes is cut, "..." at its end. A state folder that can't be written is no reason to fail: -errno, nothing kept.
  */
 BERTH_MUST_USE int berth_history_add(const json_t *document, const char *key);
 

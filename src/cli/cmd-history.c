@@ -58,17 +58,21 @@ static void format_freed(const json_t *row, int64_t now_ms, struct berth_str *te
 {
 	const char *how = berth_json_string(row, "how", "");
 	const char *unit = berth_json_string(row, "unit", "its unit");
+	const char *container = berth_json_string(json_object_get(row, "container"), "name", NULL);
 	char name[64], shown[128], age[BERTH_TIME_AGE_SIZE];
 	int64_t freed_ms = now_ms;
 
 	berth_str_printable(berth_json_string(row, "process", "?"), (size_t)-1, name, sizeof(name));
-	berth_str_printable(unit, (size_t)-1, shown, sizeof(shown));
+	berth_str_printable(container ? container : unit, (size_t)-1, shown, sizeof(shown));
 	(void)!berth_time_parse(berth_json_string(row, "freed_at", ""), &freed_ms);
 	berth_str_addf(text, "%s %lld, ", name, (long long)berth_json_int(row, "pid", 0));
-	if (strcmp(how, "container") == 0)
+	if (strcmp(how, "container") == 0 && container)
+		berth_str_addf(text, "its container '%s' stopped", shown);
+	else if (strcmp(how, "container") == 0)
 		berth_str_add(text, "its container stopped");
 	else if (strcmp(how, "unit") == 0)
-		berth_str_addf(text, "%s stopped", shown);
+		berth_str_addf(text, "%s stopped",
+			       berth_str_printable(unit, (size_t)-1, shown, sizeof(shown)));
 	else
 		berth_str_addf(text, "SIG%s",
 			       strcmp(berth_json_string(row, "result", ""), "killed") == 0

@@ -594,6 +594,16 @@ def test_the_history_tells_what_was_ended(world):
 
 
 @ids("D3")
+def test_the_history_has_also_what_had_a_command_of_control_characters(world):
+    code = "import socket, sys; s = socket.create_server(('', 5000)); print('READY', flush=True); s.accept()"
+    stranger = python(world, code, "\x1b" * 90000)
+    free(world, "5000")
+    stranger.wait()
+    command = world.berth("history", "--json").json["ends"][0]["command"]
+    assert command[:3] == stranger.argv[:3] and command[3].endswith("\x1b...")
+
+
+@ids("D3")
 @pytest.mark.parametrize("words", [["web"], ["0"], ["70000"], ["5010-5002"], ["5000,"], [""], ["5000", "x"], []])
 def test_what_is_no_port_is_a_usage_error_and_ends_nobody(world, words):
     stranger = world.stranger(5000)

@@ -131,6 +131,50 @@ static void two_hundred_ends_are_kept_in_all(void **state)
 		assert_int_equal(kept[i], i > 5);
 }
 
+/* Six bytes each in JSON: 90,000 of them made a file that was too long to be read. */
+static void a_command_that_is_very_long_is_cut_and_the_end_is_kept(void **state)
+{
+	enum {
+		LENGTH = 90000
+	};
+	static char word[LENGTH + 1];
+	BERTH_AUTO_JSON json_t *document = NULL, *ends = NULL;
+	const json_t *command;
+	const char *last;
+
+	(void)state;
+	memset(word, '\033', LENGTH);
+	document = json_pack("{s:s,s:[s,s,s]}", "id", "000001", "command", "program", word, "end");
+	assert_int_equal(berth_history_add(document, KEY), 0);
+	assert_int_equal(json_array_size(json_object_get(document, "command")), 3);
+	assert_int_equal(berth_history_load(&ends), 0);
+	assert_int_equal(json_array_size(ends), 1);
+	command = json_object_get(json_array_get(ends, 0), "command");
+	assert_int_equal(json_array_size(command), 2);
+	assert_string_equal(json_string_value(json_array_get(command, 0)), "program");
+	last = json_string_value(json_array_get(command, 1));
+	assert_in_range(strlen(last), 2000, 4000);
+	assert_string_equal(last + strspn(last, "\033"), "...");
+}
+
+static void a_long_command_is_cut_between_characters_and_words(void **state)
+{
+	BERTH_AUTO_JSON json_t *document = json_pack("{s:s,s:[]}", "id", "000001", "command");
+	json_t *command = json_object_get(document, "command");
+	BERTH_AUTO_JSON json_t *ends = NULL;
+	const char *last;
+
+	(void)state;
+	for (int i = 0; i < 30000; i++)
+		json_array_append_new(command, json_string("\303\244"));
+	assert_int_equal(berth_history_add(document, KEY), 0);
+	assert_int_equal(berth_history_load(&ends), 0);
+	command = json_object_get(json_array_get(ends, 0), "command");
+	assert_in_range(json_array_size(command), 1000, 10000);
+	last = json_string_value(json_array_get(command, json_array_size(command) - 1));
+	assert_string_equal(last + strspn(last, "\303\244"), "...");
+}
+
 static void a_log_goes_with_its_end(void **state)
 {
 	char old_log[PATH_SIZE], new_log[PATH_SIZE];
@@ -311,6 +355,10 @@ int main(void)
 			what_came_last_is_the_newest_whatever_the_clock_said, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_hundred_ends_are_kept_in_all, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_is_very_long_is_cut_and_the_end_is_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_long_command_is_cut_between_characters_and_words,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_log_goes_with_its_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_end_is_neither_read_nor_removed, set_up,
 						tear_down),
