@@ -154,6 +154,8 @@ void berth_doctor_settings(const struct berth_doctor_place *place,
 	BERTH_CLEANUP(berth_settings_source_deinit) struct berth_settings_source source = { 0 };
 	BERTH_CLEANUP(berth_settings_deinit) struct berth_settings settings = { 0 };
 	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+	const char *words[] = { source.path, NULL };
+	char quoted[sizeof(finding->fix)];
 	struct berth_err err = { 0 };
 
 	if (berth_settings_load(&settings, &source, &faults, &err) == 0) {
@@ -170,5 +172,6 @@ void berth_doctor_settings(const struct berth_doctor_place *place,
 	else
 		berth_doctor_found(finding, BERTH_DOCTOR_MISSING, "%s", err.msg);
 	berth_doctor_cost(finding, "nothing is started until that is mended");
-	berth_doctor_fix(finding, false, "${EDITOR:-vi} %s", source.path);
+	berth_doctor_fix(finding, false, "${EDITOR:-vi} %s",
+			 berth_str_quote_argv(words, quoted, sizeof(quoted)));
 }

@@ -89,7 +89,7 @@ void berth_doctor_fix(struct berth_doctor_finding *finding, bool as_root, const 
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
+	format(command, sizeof(command), fmt, ap);
 	va_end(ap);
 	snprintf(finding->fix, sizeof(finding->fix), "%s%s", as_root && geteuid() ? "sudo " : "",
 		 command);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,23 @@ static void hold_standard_fds(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
 			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static void do_nothing(int signum)
+{
+	(void)signum;
+}
+
+/*
+ * Where RLIMIT_FSIZE is reached, a write shall fail (EFBIG) and be told of as any other. By a
+ * handler: what we start has the default again, after execve(2).
+ */
+static void hear_of_long_files(void)
+{
+	struct sigaction action = { .sa_handler = do_nothing, .sa_flags = SA_RESTART }, before;
+
+	if (sigaction(SIGXFSZ, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		sigaction(SIGXFSZ, &action, NULL);
 }
 
 static void begin_output(struct berth_cli *cli)
@@ -162,6 +180,7 @@ int main(int argc, char *argv[])
 	int r;
 
 	hold_standard_fds();
+	hear_of_long_files();
 	if (is_berth_open(argv[0]))
 		r = run_command(&cli, &berth_cmd_open, words, &err);
 	else

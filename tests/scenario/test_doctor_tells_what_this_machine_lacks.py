@@ -108,3 +108,30 @@ def test_inside_of_a_copy_the_berth_above_is_no_fault(world):
     world.run_d("--name", "api", "--port", "5000", "--", *world.victim().argv(5000))
     rows = doctor(world, BERTH, "exec", "--in", "api", "--", code=0)
     assert rows["above"]["result"] == "ok" and "'shop/api'" in rows["above"]["found"], rows["above"]
+
+
+@pytest.mark.parametrize("name", ["with blanks", "x\x1b[31m", "it's $HOME"])
+def test_a_path_in_a_command_is_quoted(world, name):
+    """A raw escape went to the terminal, and a blank made two words of it."""
+    world.env["XDG_CONFIG_HOME"] = os.path.join(world.folder, name)
+    path = world.write(os.path.join(world.folder, name, "berth", "config.yaml"), "nonsense: [\n")
+    result = world.berth("doctor", check=1)
+    assert "\x1b" not in result.out
+    fix = next(line.strip() for line in result.out.splitlines() if "EDITOR" in line).removeprefix("fix: ")
+    assert world.run(["bash", "-c", fix], env={"EDITOR": "printf %s"}).out == path
+
+
+def test_without_room_for_a_file_all_is_checked_all_the_same(world):
+    """It ended without a word, by SIGXFSZ, while it wrote its filter."""
+    result = world.run(["sh", "-c", 'ulimit -f 0; "$0" doctor', BERTH], check=1)
+    assert "a file may have 0 bytes" in result.out and "of berth's promises do" in result.err, result
+
+
+def test_what_is_started_has_the_signals_that_berth_was_started_with(world):
+    command = ["cat", "/proc/self/status"]
+    plain = world.run(command).out
+    for berth in ([BERTH, "run", "--"], [BERTH, "run", "--steer=off", "--"]):
+        for word in ("SigBlk", "SigIgn", "SigCgt"):
+            lines = [next(line for line in out.splitlines() if line.startswith(word))
+                     for out in (plain, world.run([*berth, *command]).out)]
+            assert lines[0] == lines[1]
