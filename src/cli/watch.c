@@ -31,8 +31,9 @@ enum {
 	SHARE = 10, /* at most this part of the time goes into looking */
 };
 
-#define SCREEN_ENTER "\033[?1049h\033[?25l"
-#define SCREEN_LEAVE "\033[?25h\033[?1049l"
+/* Without autowrap: a line that is too long is one row all the same. */
+#define SCREEN_ENTER "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_LEAVE "\033[?7h\033[?25h\033[?1049l"
 #define SCREEN_HOME "\033[H"
 #define LINE_CLEAR "\033[K"
 #define BELOW_CLEAR "\033[J"
@@ -72,11 +73,14 @@ static void draw_lines(struct state *state, const char *text)
 		size_t len = strcspn(text, "\n");
 
 		if (drawn + 1 == state->height && lines > state->height) {
-			berth_out_result(out, "%zu more" LINE_CLEAR, lines - drawn);
+			berth_out_result(out, LINE_CLEAR "%zu more", lines - drawn);
 			break;
 		}
-		/* No newline on the last line of the screen, which would scroll it. */
-		berth_out_result(out, "%.*s" LINE_CLEAR "%s", (int)len, text,
+		/*
+		 * Cleared before: after a full line the cursor is on its last character. No newline
+		 * on the last line of the screen, which would scroll it.
+		 */
+		berth_out_result(out, LINE_CLEAR "%.*s%s", (int)len, text,
 				 drawn + 1 < state->height ? "\n" : "");
 		text = next_line(text);
 		drawn++;

@@ -2,15 +2,11 @@
 # scenario/test_free_stops_the_container.py - D3: a container's port is freed by stopping the container
 """podman as root, as in test_who_names_containers.py. What berth runs is its command, from the PATH."""
 
-import contextlib
-import json
-import os
 import shlex
 import shutil
-import socketserver
-import threading
 
 from berthtest import alive, bindable, ids, wait_until
+from test_ls_shows_the_machine import engine
 from test_who_names_containers import podman, serve  # noqa: F401 - fixtures
 
 
@@ -18,29 +14,6 @@ def put_in_path(world, engine):
     """`podman` with the folders of the test's own."""
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in engine.env.items())
     world.write(f"{world.bin}/podman", f'#!/bin/sh\nexec env {settings} {shlex.join(engine.argv)} "$@"\n', 0o755)
-
-
-@contextlib.contextmanager
-def docker_with(world, containers):
-    """A socket of Docker's that answers every request with the list of @containers."""
-    body = json.dumps(containers).encode()
-
-    class Answer(socketserver.StreamRequestHandler):
-        def handle(self):
-            while self.rfile.readline().strip():
-                pass
-            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-
-    path = os.path.join(world.folder, "docker.sock")
-    with socketserver.UnixStreamServer(path, Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        world.env["DOCKER_HOST"] = f"unix://{path}"
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @ids("D3")
@@ -79,13 +52,13 @@ def test_the_history_names_what_was_stopped_in_a_proxys_stead(world):
     """Of a proxy it said "its container stopped", and which one it was, nowhere."""
     containers = [{"Id": "f" * 64, "Names": ["/db"], "State": "running", "Ports": [
         {"IP": "0.0.0.0", "PrivatePort": 5432, "PublicPort": 7801, "Type": "tcp"}]}]
-    with docker_with(world, containers):
+    with engine(world, containers) as path:
         shutil.copy(world.helper("victim"), f"{world.bin}/docker-proxy")
         victim = world.victim()
         proxy = world.spawn([f"{world.bin}/docker-proxy", *victim.argv(7801)[1:]])
         victim.ready()
         world.write(f"{world.bin}/docker", f"#!/bin/sh\nkill {proxy.pid}\n", 0o755)
-        result = world.berth("free", "--yes", "--force", "7801")
+        result = world.berth("free", "--yes", "--force", "7801", env={"DOCKER_HOST": f"unix://{path}"})
     assert "stopped container 'db' (" in result.err
     end = world.berth("history", "--json", "-a").json["ends"][0]
     assert (end["how"], end["container"]) == ("container", {"name": "db", "engine": "docker"})

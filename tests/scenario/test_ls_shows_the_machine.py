@@ -206,6 +206,66 @@ def test_a_watched_screen_follows_the_size_of_its_terminal(world):
     watch.wait()
 
 
+class Screen:
+    """What a terminal shows of as much as the watch writes."""
+
+    def __init__(self, rows, columns):
+        self.lines = [[" "] * columns for _ in range(rows)]
+        self.columns, self.row, self.column, self.wraps = columns, 0, 0, True
+
+    def write(self, text):
+        for match in re.finditer(r"\033\[([?\d;]*)([A-Za-z])|(.)", text, re.S):
+            if match[3]:
+                self.put(match[3])
+            elif match[1] + match[2] in ("?7l", "?7h"):
+                self.wraps = match[2] == "h"
+            elif match[2] == "H":
+                self.row = self.column = 0
+            elif match[2] in "KJ":
+                below = len(self.lines) if match[2] == "J" else self.row + 1
+                for row in range(self.row, below):
+                    start = min(self.column, self.columns - 1) if row == self.row else 0
+                    self.lines[row][start:] = [" "] * (self.columns - start)
+
+    def feed(self):
+        self.row += 1
+        if self.row == len(self.lines):
+            self.lines = [*self.lines[1:], [" "] * self.columns]
+            self.row -= 1
+
+    def put(self, character):
+        if character == "\r":
+            self.column = 0
+        elif character == "\n":
+            self.feed()
+        else:
+            if self.column == self.columns and self.wraps:
+                self.column = 0
+                self.feed()
+            self.lines[self.row][min(self.column, self.columns - 1)] = character
+            self.column = min(self.column + 1, self.columns)
+
+    def text(self):
+        return ["".join(line).rstrip() for line in self.lines]
+
+
+@ids("N9")
+def test_a_watched_screen_has_its_header_where_lines_are_longer_than_it_is_wide(world):
+    """Each took two rows, and the header had gone off above."""
+    for port in range(50000, 50014):
+        world.occupy(port)
+    watch = world.start("ls", "-m", "--watch", terminal=True, rows=12, columns=30, env={"TERM": "xterm"})
+    watch.wait_for(" more")
+    screen = Screen(12, 30)
+    screen.write(watch.out)
+    lines = screen.text()
+    assert lines[0].split()[0] == "PORT" and lines[-1] == "4 more", lines
+    assert [line.split()[0] for line in lines[1:-1]] == [str(port) for port in range(50000, 50010)]
+    watch.signal(signal.SIGTERM)
+    watch.wait()
+    assert watch.out.rindex("\033[?7h") > watch.out.rindex("\033[?7l")
+
+
 @ids("N9")
 def test_the_proxy_of_a_container_has_its_name(world):
     """An engine answers on a socket of the test's own, and a program has the name of Docker's proxy."""
