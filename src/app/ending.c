@@ -168,6 +168,19 @@ void berth_unit_begin_ending(struct berth_worker *worker)
 	ending->deadline_ns = now + patience_ns(worker);
 }
 
+/* As if it had begun now, where that ends sooner. */
+void berth_unit_hurry_ending(struct berth_worker *worker)
+{
+	struct berth_ending *ending = &worker->ending;
+	int64_t now = berth_time_mono_ns();
+	int64_t half = now + worker->service.policy.grace_ns / 2;
+
+	if (half < ending->half_ns)
+		ending->half_ns = half;
+	if (now + patience_ns(worker) < ending->deadline_ns)
+		ending->deadline_ns = now + patience_ns(worker);
+}
+
 unsigned int berth_unit_hold_signals(struct berth_worker *worker, unsigned int actions)
 {
 	struct berth_ending *ending = &worker->ending;

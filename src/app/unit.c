@@ -540,9 +540,13 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 
 void berth_unit_set_grace(struct berth_unit *unit, int64_t grace_ms)
 {
-	for (size_t i = 0; i < unit->worker_count; i++)
-		if (grace_ms >= 0 && grace_ms <= GRACE_MAX_MS)
-			unit->workers[i]->service.policy.grace_ns = grace_ms * BERTH_NS_PER_MS;
+	if (grace_ms < 0 || grace_ms > GRACE_MAX_MS)
+		return;
+	for (size_t i = 0; i < unit->worker_count; i++) {
+		unit->workers[i]->service.policy.grace_ns = grace_ms * BERTH_NS_PER_MS;
+		berth_unit_hurry_ending(unit->workers[i]);
+		berth_unit_step_worker(unit->workers[i], BERTH_SERVICE_ON_GRACE);
+	}
 }
 
 static int64_t earlier(int64_t a, int64_t b)

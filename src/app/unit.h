@@ -261,7 +261,10 @@ void berth_unit_fill(struct berth_unit *unit);
 void berth_unit_restart(struct berth_unit *unit);
 /* More or fewer workers from now on; answered when they are ready, or gone. */
 void berth_unit_scale(struct berth_unit *unit, unsigned int workers);
-/* From now on; out of bounds (-1): as it was. */
+/*
+ * From now on, and for an end that is under way where that brings it nearer; out of bounds (-1): as
+ * it was.
+ */
 void berth_unit_set_grace(struct berth_unit *unit, int64_t grace_ms);
 /* @worker could not be started: for the starter, and those who wait for a restart. */
 void berth_unit_note_fault(struct berth_worker *worker, int exit_code, const struct berth_err *err);
@@ -306,6 +309,8 @@ void berth_unit_send_signals(struct berth_worker *worker, unsigned int actions);
 void berth_unit_reset_ending(struct berth_worker *worker);
 /* The present life is to end, or has ended: the stop command is started, once. */
 void berth_unit_begin_ending(struct berth_worker *worker);
+/* Its grace period was changed: the stop command's time may be over sooner. */
+void berth_unit_hurry_ending(struct berth_worker *worker);
 /* Which of the signals of @actions are held back, until the stop command is over. */
 unsigned int berth_unit_hold_signals(struct berth_worker *worker, unsigned int actions);
 /* Nothing lives of it. Is its end still to be waited for? */

@@ -6,7 +6,8 @@
  * function. A stop raises pressure in three steps: the first process is asked (a shell or npm hands
  * the signal on, and a second one would make many servers drop their clients); at half of the grace
  * period, or as soon as the first process has gone, the rest of the tree is asked; at its end all
- * is killed. A tree whose first process left with 0 before anything listened has put itself into
+ * is killed. Another grace period may bring that end nearer while it lasts, but never farther away:
+ * who was promised it first relies on it. A tree whose first process left with 0 before anything listened has put itself into
  * the background and lives on; once something has listened, the end of the first process is the end
  * of the service unless the tree still listens.
  *
@@ -280,6 +281,7 @@ static unsigned int begin_stop(struct berth_service *service, int64_t now, unsig
 	service->half_over = false;
 	service->told = true;
 	clear_deadline(service);
+	service->kill_at_ns = now + (pressure == 2 ? 0 : service->policy.grace_ns);
 	service->deadline_ns = now + (pressure == 2 ? KILL_AGAIN_NS : service->policy.grace_ns / 2);
 	return pressing[pressure] | (will_live_again(service, now) ? 0 : drop(service));
 }
@@ -379,7 +381,7 @@ static unsigned int press(struct berth_service *service, const struct berth_serv
 		service->half_over = true;
 		service->told = true;
 		service->pressure = 1;
-		service->deadline_ns += service->policy.grace_ns / 2;
+		service->deadline_ns = service->kill_at_ns;
 		return ask_tree ? BERTH_SERVICE_DO_SIGNAL_TREE : 0;
 	}
 	service->pressure = 2;
@@ -403,6 +405,21 @@ static unsigned int stop_too(struct berth_service *service, const struct berth_s
 
 	service->told = true;
 	return interrupt_too(service, facts, now) | (tell ? BERTH_SERVICE_DO_SIGNAL_MAIN : 0);
+}
+
+/* As if it had begun now, where that ends sooner. */
+static unsigned int hurry(struct berth_service *service, const struct berth_service_facts *facts,
+			  int64_t now)
+{
+	int64_t grace = service->policy.grace_ns;
+	int64_t next = now + (service->half_over ? grace : grace / 2);
+
+	if (service->pressure == 2 || now + grace >= service->kill_at_ns)
+		return 0;
+	service->kill_at_ns = now + grace;
+	if (next < service->deadline_ns)
+		service->deadline_ns = next;
+	return 0;
 }
 
 static unsigned int begin_again(struct berth_service *service,
@@ -432,6 +449,7 @@ static step_fn *const table[BERTH_SERVICE_EVENT_COUNT_][BERTH_SERVICE_STATE_COUN
 	ON(TREE_GONE)    = { ignore,       tree_gone,    tree_gone,  tree_gone,  tree_gone,     ignore,      ignore },
 	ON(STOP)         = { cancel,       stop,         stop,       stop,       stop_too,      ignore,      ignore },
 	ON(INTERRUPT)    = { cancel,       interrupt,    interrupt,  interrupt,  interrupt_too, ignore,      ignore },
+	ON(GRACE)        = { ignore,       ignore,       ignore,     ignore,     hurry,         ignore,      ignore },
 	ON(KILL)         = { cancel,       kill_all,     kill_all,   kill_all,   kill_all,      ignore,      ignore },
 	ON(RESTART)      = { start_now,    restart,      restart,    restart,    begin_again,   start_again, start_again },
 	ON(TIMER)        = { delay_over,   overdue,      ignore,     ignore,     press,         ignore,      ignore },

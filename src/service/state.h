@@ -56,6 +56,7 @@ enum berth_service_event {
 	BERTH_SERVICE_ON_STOP, /* asked by a user, an owner's end, a time that is up */
 	BERTH_SERVICE_ON_INTERRUPT, /* Ctrl-C: the terminal has told the whole foreground group
 				       already */
+	BERTH_SERVICE_ON_GRACE, /* policy.grace_ns was changed, by who wants the end */
 	BERTH_SERVICE_ON_KILL, /* stop without grace: second Ctrl-C, the guardian has died */
 	BERTH_SERVICE_ON_RESTART, /* asked by a user: whatever the policy says */
 	BERTH_SERVICE_ON_TIMER,
@@ -127,6 +128,7 @@ struct berth_service {
 						process gone, the former is the end of daemon_ns */
 	int64_t spawned_ns; /* when this life began */
 	int64_t ending_ns; /* when it began to end; 0: it has not */
+	int64_t kill_at_ns; /* in STOPPING: SIGKILL comes then at the latest */
 	bool was_ready; /* in this life */
 	bool main_gone;
 	bool background; /* it listens without its first process, if not on all its ports */

@@ -44,7 +44,8 @@ static const struct berth_service_facts left_and_listens = { .tree_listens = tru
 
 static const char *const event_names[] = {
 	"START",     "START_FAILED", "READY",	  "UNREADY", "UNHEALTHY", "MAIN_ENDED",
-	"TREE_GONE", "STOP",	     "INTERRUPT", "KILL",    "RESTART",	  "TIMER",
+	"TREE_GONE", "STOP",	     "INTERRUPT", "GRACE",   "KILL",	  "RESTART",
+	"TIMER",
 };
 _Static_assert(BERTH_ARRAY_SIZE(event_names) == BERTH_SERVICE_EVENT_COUNT_,
 	       "an event has no name here");
@@ -208,26 +209,26 @@ static enum berth_service_state state_of(char letter, enum berth_service_state o
 #define STAY { 0 }
 /* MAIN_ENDED here: with something else than 0. TIMER: when it is due. */
 static const struct cell expected[SITUATION_COUNT][BERTH_SERVICE_EVENT_COUNT_] = {
-	/*                     START           START_FAILED            READY          UNREADY     UNHEALTHY             MAIN_ENDED            TREE_GONE               STOP                    INTERRUPT               KILL                    RESTART         TIMER */
-	[WAITING]          = { { 'B', SPAWN }, { 'F', FINISH },        STAY,          STAY,       STAY,                 STAY,                 STAY,                   { 'S', FINISH },        { 'S', FINISH },        { 'S', FINISH },        { 'B', SPAWN }, STAY },
-	[DELAYED]          = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   { 'S', DROP | FINISH }, { 'S', DROP | FINISH }, { 'S', DROP | FINISH }, { 'B', SPAWN }, { 'B', SPAWN } },
-	[STARTING]         = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
-	[ANEW]             = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
-	[GUARDED]          = { STAY,           { 'W', KEEP },          { 'R', TELL }, STAY,       { 'E', MAIN },        { 'E', TREE },        { 'W', KEEP },          { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
-	[BACKGROUND]       = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | TREE }, { 'E', DROP | TREE }, { 'S', DROP | FINISH }, { 'E', DROP | TREE },   { 'E', DROP | TREE },   { 'E', DROP | KILL },   { 'E', TREE },  { 'E', DROP | TREE } },
-	[READY]            = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
-	[READY_GUARDED]    = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', MAIN },        { 'E', TREE },        { 'W', KEEP },          { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
-	[READY_BACKGROUND] = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', DROP | TREE }, { 'E', DROP | TREE }, { 'S', DROP | FINISH }, { 'E', DROP | TREE },   { 'E', DROP | TREE },   { 'E', DROP | KILL },   { 'E', TREE },  STAY },
-	[UNREADY]          = { STAY,           STAY,                   { 'R', 0 },    STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
-	[ASKED]            = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'S', FINISH },        STAY,                   STAY,                   { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
-	[INTERRUPTED]      = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'S', FINISH },        { 'E', MAIN },          STAY,                   { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
-	[FAILING]          = { STAY,           { 'F', FINISH },        STAY,          STAY,       STAY,                 STAY,                 { 'F', FINISH },        STAY,                   STAY,                   { 'E', DROP | KILL },   STAY,           STAY },
-	[FALLING]          = { STAY,           { 'F', DROP | FINISH }, STAY,          STAY,       STAY,                 STAY,                 { 'W', KEEP },          { 'E', DROP },          { 'E', DROP },          { 'E', DROP | KILL },   STAY,           STAY },
-	[SICK]             = { STAY,           { 'F', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'F', FINISH },        STAY,                   STAY,                   { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
-	[KILLED]           = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 STAY,                 { 'S', FINISH },        STAY,                   STAY,                   { 'E', DROP | KILL },   STAY,           { 'E', KILL } },
-	[RESTARTING]       = { STAY,           { 'B', KEEP | SPAWN },  STAY,          STAY,       STAY,                 { 'E', TREE },        { 'B', KEEP | SPAWN },  { 'E', DROP },          { 'E', DROP },          { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
-	[STOPPED]          = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   STAY,                   STAY,                   STAY,                   { 'B', SPAWN }, STAY },
-	[FAILED]           = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   STAY,                   STAY,                   STAY,                   { 'B', SPAWN }, STAY },
+	/*                     START           START_FAILED            READY          UNREADY     UNHEALTHY             MAIN_ENDED            TREE_GONE               STOP                    INTERRUPT               GRACE  KILL                    RESTART         TIMER */
+	[WAITING]          = { { 'B', SPAWN }, { 'F', FINISH },        STAY,          STAY,       STAY,                 STAY,                 STAY,                   { 'S', FINISH },        { 'S', FINISH },        STAY,  { 'S', FINISH },        { 'B', SPAWN }, STAY },
+	[DELAYED]          = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   { 'S', DROP | FINISH }, { 'S', DROP | FINISH }, STAY,  { 'S', DROP | FINISH }, { 'B', SPAWN }, { 'B', SPAWN } },
+	[STARTING]         = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
+	[ANEW]             = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
+	[GUARDED]          = { STAY,           { 'W', KEEP },          { 'R', TELL }, STAY,       { 'E', MAIN },        { 'E', TREE },        { 'W', KEEP },          { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  { 'B', SILENT } },
+	[BACKGROUND]       = { STAY,           { 'F', DROP | FINISH }, { 'R', TELL }, STAY,       { 'E', DROP | TREE }, { 'E', DROP | TREE }, { 'S', DROP | FINISH }, { 'E', DROP | TREE },   { 'E', DROP | TREE },   STAY,  { 'E', DROP | KILL },   { 'E', TREE },  { 'E', DROP | TREE } },
+	[READY]            = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
+	[READY_GUARDED]    = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', MAIN },        { 'E', TREE },        { 'W', KEEP },          { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
+	[READY_BACKGROUND] = { STAY,           STAY,                   STAY,          { 'U', 0 }, { 'E', DROP | TREE }, { 'E', DROP | TREE }, { 'S', DROP | FINISH }, { 'E', DROP | TREE },   { 'E', DROP | TREE },   STAY,  { 'E', DROP | KILL },   { 'E', TREE },  STAY },
+	[UNREADY]          = { STAY,           STAY,                   { 'R', 0 },    STAY,       { 'E', DROP | MAIN }, { 'E', DROP | TREE }, { 'F', DROP | FINISH }, { 'E', DROP | MAIN },   { 'E', DROP },          STAY,  { 'E', DROP | KILL },   { 'E', MAIN },  STAY },
+	[ASKED]            = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'S', FINISH },        STAY,                   STAY,                   STAY,  { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
+	[INTERRUPTED]      = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'S', FINISH },        { 'E', MAIN },          STAY,                   STAY,  { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
+	[FAILING]          = { STAY,           { 'F', FINISH },        STAY,          STAY,       STAY,                 STAY,                 { 'F', FINISH },        STAY,                   STAY,                   STAY,  { 'E', DROP | KILL },   STAY,           STAY },
+	[FALLING]          = { STAY,           { 'F', DROP | FINISH }, STAY,          STAY,       STAY,                 STAY,                 { 'W', KEEP },          { 'E', DROP },          { 'E', DROP },          STAY,  { 'E', DROP | KILL },   STAY,           STAY },
+	[SICK]             = { STAY,           { 'F', FINISH },        STAY,          STAY,       STAY,                 { 'E', TREE },        { 'F', FINISH },        STAY,                   STAY,                   STAY,  { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
+	[KILLED]           = { STAY,           { 'S', FINISH },        STAY,          STAY,       STAY,                 STAY,                 { 'S', FINISH },        STAY,                   STAY,                   STAY,  { 'E', DROP | KILL },   STAY,           { 'E', KILL } },
+	[RESTARTING]       = { STAY,           { 'B', KEEP | SPAWN },  STAY,          STAY,       STAY,                 { 'E', TREE },        { 'B', KEEP | SPAWN },  { 'E', DROP },          { 'E', DROP },          STAY,  { 'E', DROP | KILL },   STAY,           { 'E', TREE } },
+	[STOPPED]          = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   STAY,                   STAY,                   STAY,  STAY,                   { 'B', SPAWN }, STAY },
+	[FAILED]           = { { 'B', SPAWN }, STAY,                   STAY,          STAY,       STAY,                 STAY,                 STAY,                   STAY,                   STAY,                   STAY,  STAY,                   { 'B', SPAWN }, STAY },
 };
 #undef STAY
 /* clang-format on */
@@ -555,6 +556,47 @@ static void a_stop_after_a_ctrl_c_says_what_that_may_not_have_said_but_once(void
 		berth_service_step(&service, BERTH_SERVICE_ON_TIMER, NULL, NOW + 5 * SECOND), TREE);
 	assert_int_equal(
 		berth_service_step(&service, BERTH_SERVICE_ON_STOP, NULL, NOW + 5 * SECOND), 0);
+}
+
+static void another_grace_period_brings_the_end_nearer_and_never_farther(void **state)
+{
+	static const struct {
+		int64_t first, after, second; /* s */
+		int64_t tree, kill; /* s from the first request; 0: the tree has been asked */
+	} rows[] = {
+		{ 60, 10, 4, 12, 14 }, /* before half of the first one */
+		{ 60, 29, 4, 30, 33 },
+		{ 60, 40, 4, 0, 44 }, /* after it */
+		{ 60, 40, 20, 0, 60 },
+		{ 60, 40, 30, 0, 60 },
+		{ 4, 1, 60, 2, 4 },
+		{ 60, 10, 0, 10, 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		struct berth_service service = in(READY);
+		int64_t at = NOW + rows[i].after * SECOND;
+		unsigned int actions = 0;
+
+		service.policy.grace_ns = rows[i].first * SECOND;
+		berth_service_step(&service, BERTH_SERVICE_ON_STOP, NULL, NOW);
+		if (service.deadline_ns <= at)
+			berth_service_step(&service, BERTH_SERVICE_ON_TIMER, NULL,
+					   service.deadline_ns);
+		service.policy.grace_ns = rows[i].second * SECOND;
+		assert_int_equal(berth_service_step(&service, BERTH_SERVICE_ON_GRACE, NULL, at), 0);
+		if (rows[i].tree) {
+			assert_int_equal(service.deadline_ns, NOW + rows[i].tree * SECOND);
+			actions = berth_service_step(&service, BERTH_SERVICE_ON_TIMER, NULL,
+						     service.deadline_ns);
+			assert_int_equal(actions, TREE);
+		}
+		assert_int_equal(service.deadline_ns, NOW + rows[i].kill * SECOND);
+		actions = berth_service_step(&service, BERTH_SERVICE_ON_TIMER, NULL,
+					     service.deadline_ns);
+		assert_int_equal(actions, KILL);
+	}
 }
 
 static void without_grace_all_three_steps_are_due_at_once(void **state)
@@ -1107,6 +1149,7 @@ static bool can_happen(const struct world *world, const struct berth_service *se
 	case BERTH_SERVICE_ON_TIMER:
 	case BERTH_SERVICE_ON_STOP:
 	case BERTH_SERVICE_ON_INTERRUPT:
+	case BERTH_SERVICE_ON_GRACE:
 	case BERTH_SERVICE_ON_KILL:
 	case BERTH_SERVICE_ON_RESTART:
 	case BERTH_SERVICE_EVENT_COUNT_:
@@ -1328,6 +1371,7 @@ int main(void)
 		cmocka_unit_test(pressure_rises_at_half_of_the_grace_period_and_at_its_end),
 		cmocka_unit_test(a_tree_that_was_asked_early_has_its_whole_grace_period),
 		cmocka_unit_test(a_stop_after_a_ctrl_c_says_what_that_may_not_have_said_but_once),
+		cmocka_unit_test(another_grace_period_brings_the_end_nearer_and_never_farther),
 		cmocka_unit_test(without_grace_all_three_steps_are_due_at_once),
 		cmocka_unit_test(a_clock_that_comes_late_kills_no_sooner_than_a_step_later),
 		cmocka_unit_test(a_timer_that_comes_before_its_time_changes_nothing),
