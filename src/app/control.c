@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "os/uds.h"
 
 int berth_control_connect(const char *name)
@@ -91,7 +92,7 @@ int berth_control_receive(int fd, int timeout_ms, json_t **ret_answer, struct be
 			      berth_json_string(error, "message", "refused"));
 		if (hint)
 			berth_err_hint(err, "%s", hint);
-		return -EREMOTEIO;
+		return berth_json_bool(parsed, "busy", false) ? -EBUSY : -EREMOTEIO;
 	}
 	*ret_answer = BERTH_STEAL(parsed);
 	return 0;
@@ -102,5 +103,29 @@ int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms
 {
 	int r = berth_control_send(fd, request, pass_fd, err);
 
+	/* Who is turned away may hear so before it has asked. */
+	if (r == -EPIPE && berth_control_receive(fd, 0, ret_answer, err) == -EBUSY)
+		return -EBUSY;
 	return r < 0 ? r : berth_control_receive(fd, timeout_ms, ret_answer, err);
+}
+
+int berth_control_ask_at(const char *name, const json_t *request, int timeout_ms,
+			 json_t **ret_answer, struct berth_err *err)
+{
+	int64_t until = berth_time_mono_ns() + timeout_ms * BERTH_NS_PER_MS;
+	int left_ms = timeout_ms;
+
+	for (;;) {
+		BERTH_AUTO_FD int fd = berth_control_connect(name);
+		int r = fd < 0 ? berth_err_errno(err, fd, "cannot reach the supervisor")
+			       : berth_control_ask(fd, request, -1, left_ms, ret_answer, err);
+
+		if (r != -EBUSY)
+			return r;
+		if (timeout_ms >= 0)
+			left_ms = (int)((until - berth_time_mono_ns()) / BERTH_NS_PER_MS);
+		if (timeout_ms >= 0 && left_ms <= 0)
+			return r;
+		poll(NULL, 0, BERTH_CONTROL_AGAIN_MS);
+	}
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 enum {
-	BERTH_CONTROL_MAX = 128 * 1024
+	BERTH_CONTROL_MAX = 128 * 1024,
+	BERTH_CONTROL_AGAIN_MS = 50, /* before one that was too busy is asked again */
 };
 
 /*
@@ -23,7 +24,8 @@ enum {
  * and, from inside of the service's own tree only:
  *   lease {service, ports, range}       {"env":[...],"ports":[...]}
  *   start {argv, cwd, env} + an output  {"exit"} when it has ended: run outside of the tree
- * An answer is {"ok":true,...} or {"ok":false,"error":{"code","message","hint"}}.
+ * An answer is {"ok":true,...} or {"ok":false,"error":{"code","message","hint"}}; with "busy":true
+ * there was no place for one more client, and nothing was looked at.
  */
 
 /*
@@ -39,10 +41,14 @@ BERTH_MUST_USE int berth_control_send(int fd, const json_t *request, int pass_fd
 				      struct berth_err *err);
 /*
  * Wait for the answer, at most @timeout_ms (-1: for ever). 0 with *ret_answer (new reference, "ok"
- * was true); -errno with @err: as the other side said, TIMEOUT, or that it has gone (-ECONNRESET).
+ * was true); -errno with @err: as the other side said, TIMEOUT, that it has gone (-ECONNRESET), or
+ * has no place for us (-EBUSY).
  */
 BERTH_MUST_USE int berth_control_receive(int fd, int timeout_ms, json_t **ret_answer,
 					 struct berth_err *err);
 /* Both. */
 BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
 				     json_t **ret_answer, struct berth_err *err);
+/* Connect as well, and again while it is busy; -EBUSY: it has been, all the time. */
+BERTH_MUST_USE int berth_control_ask_at(const char *name, const json_t *request, int timeout_ms,
+					json_t **ret_answer, struct berth_err *err);

@@ -309,10 +309,11 @@ int berth_find_ask(const json_t *record, const json_t *request, int timeout_ms, 
 		   struct berth_err *err)
 {
 	const char *socket = json_string_value(berth_registry_private(record, "socket"));
-	BERTH_AUTO_FD int fd = socket ? berth_control_connect(socket) : -ENOENT;
+	int r = socket ? berth_control_ask_at(socket, request, timeout_ms, ret_answer, err)
+		       : -ENOENT;
 
-	if (fd < 0)
-		return berth_err_errno(err, fd, "cannot reach the supervisor of '%s'",
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return berth_err_errno(err, r, "cannot reach the supervisor of '%s'",
 				       member(record, "label"));
-	return berth_control_ask(fd, request, -1, timeout_ms, ret_answer, err);
+	return r;
 }

@@ -59,6 +59,31 @@ void berth_client_reply_service(struct berth_client *client)
 					     unit->supervisor->unit_count > 1));
 }
 
+/* No place, or no descriptor, for one more: it comes again. */
+static void send_busy(int fd)
+{
+	BERTH_AUTO_JSON json_t *answer =
+		json_pack("{s:b,s:b,s:{s:s,s:s}}", "ok", 0, "busy", 1, "error", "code",
+			  berth_err_code_name(BERTH_ERR_REFUSED), "message",
+			  "too many clients wait for this supervisor");
+	BERTH_AUTO_FREE char *text = answer ? berth_json_line(answer) : NULL;
+
+	if (text)
+		(void)!berth_uds_send(fd, text, strlen(text), -1);
+}
+
+/* What ends a service, and what is asked to see whether anybody is there. */
+static bool has_precedence(const json_t *request)
+{
+	static const char *const names[] = { "stop", "down", "status" };
+	const char *name = berth_json_string(request, "do", "");
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static void on_client(struct berth_loop_source *source, uint32_t events)
 {
 	struct berth_client *client = berth_container_of(source, struct berth_client, source);
@@ -75,6 +100,11 @@ static void on_client(struct berth_loop_source *source, uint32_t events)
 		return;
 	}
 	request = berth_json_parse(text, (size_t)n);
+	if (client->reserved && !has_precedence(request)) {
+		send_busy(client->fd);
+		close_client(client);
+		return;
+	}
 	berth_client_ask(client, request, fd);
 }
 
@@ -88,6 +118,8 @@ static void turn_away(struct berth_supervisor *supervisor, int listen_fd)
 
 	berth_fd_close(&supervisor->spare_fd);
 	fd = berth_uds_accept(listen_fd);
+	if (fd >= 0)
+		send_busy(fd);
 	berth_fd_close(&fd);
 	supervisor->spare_fd = fcntl(supervisor->signal_fd, F_DUPFD_CLOEXEC, 0);
 }
@@ -108,8 +140,12 @@ static void take_client(struct berth_supervisor *supervisor, struct berth_unit *
 	while (slot < BERTH_SUPERVISOR_CLIENTS_MAX && supervisor->clients[slot])
 		slot++;
 	client = slot < BERTH_SUPERVISOR_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
-	if (!client)
+	if (!client) {
+		send_busy(fd);
 		return;
+	}
+	client->reserved =
+		slot >= BERTH_SUPERVISOR_CLIENTS_MAX - BERTH_SUPERVISOR_CLIENTS_RESERVED;
 	client->supervisor = supervisor;
 	client->unit = unit;
 	client->fd = fd;

@@ -15,7 +15,8 @@
 
 enum {
 	BERTH_SUPERVISOR_EXEC_VIEWS_MAX = 32, /* what berth exec runs */
-	BERTH_SUPERVISOR_CLIENTS_MAX = 64,
+	BERTH_SUPERVISOR_CLIENTS_RESERVED = 8, /* of these: for who wants an end, however many wait */
+	BERTH_SUPERVISOR_CLIENTS_MAX = 64 + BERTH_SUPERVISOR_CLIENTS_RESERVED,
 	BERTH_SUPERVISOR_PENDING_MAX = 64,
 	BERTH_SUPERVISOR_UNITS_MAX = 512,
 };
@@ -48,6 +49,7 @@ struct berth_client {
 	struct berth_supervisor *supervisor;
 	struct berth_unit *unit; /* NULL: of the stack as a whole */
 	int fd; /* owned; -1: free slot */
+	bool reserved; /* its place is one of those that are kept for who wants an end */
 	struct berth_loop_source source;
 	unsigned int waits; /* a set of the above */
 	pid_t waits_for_pid; /* asked for a start outside: answered when that has ended; 0: no */
