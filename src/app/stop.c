@@ -11,6 +11,9 @@
 #include "app/find.h"
 #include "app/stop-order.h"
 #include "app/sweep.h"
+#include "app/unit.h"
+#include "base/str.h"
+#include "base/time.h"
 #include "os/child.h"
 #include "os/tree.h"
 
@@ -42,12 +45,14 @@ static int clear_up_ms(const json_t *record)
 	return CLEAR_UP_MS + (order ? (int)berth_stop_order_patience_ms(order) : 0);
 }
 
+/* That it has no place for us is an answer, too. */
 static bool is_responsive(const json_t *record)
 {
 	BERTH_AUTO_JSON json_t *hello = json_pack("{s:s}", "do", "status");
 	BERTH_AUTO_JSON json_t *answer = NULL;
+	int r = berth_find_ask(record, hello, HELLO_MS, &answer, NULL);
 
-	return berth_find_ask(record, hello, HELLO_MS, &answer, NULL) == 0;
+	return r == 0 || r == -EBUSY;
 }
 
 /* It has ended, or is just ending, by somebody else's doing. */
@@ -68,8 +73,32 @@ static int await_gone(struct berth_registry *registry, json_t *record, struct be
 	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : BERTH_STOP_E_GONE;
 }
 
+/* What else the supervisor of @record has, and so dies with it; "" where that is nothing. */
+static void list_others(struct berth_registry *registry, const json_t *record,
+			struct berth_str *text)
+{
+	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
+	const char *id = berth_json_string(berth_registry_service(record), "id", "");
+	BERTH_AUTO_JSON json_t *records = NULL;
+	json_t *other;
+	size_t i;
+
+	if (berth_registry_load(registry, &records) < 0)
+		return;
+	berth_registry_label(records);
+	json_array_foreach (records, i, other) {
+		struct berth_proc_id its = berth_registry_process(other, "supervisor");
+		const json_t *service = berth_registry_service(other);
+
+		if (its.pid == supervisor.pid && its.start_ticks == supervisor.start_ticks &&
+		    strcmp(berth_json_string(service, "id", ""), id) != 0)
+			berth_str_addf(text, "%s%s", text->len ? ", " : "",
+				       berth_json_string(service, "label", "?"));
+	}
+}
+
 /* Without its supervisor the guardian ends the service; without both, we do. */
-static int stop_hard(struct berth_registry *registry, json_t *record, struct berth_err *err)
+static int kill_supervisor(struct berth_registry *registry, json_t *record, struct berth_err *err)
 {
 	struct berth_proc_id supervisor = berth_registry_process(record, "supervisor");
 	struct berth_proc_id guardian = berth_registry_process(record, "guardian");
@@ -90,6 +119,40 @@ static int stop_hard(struct berth_registry *registry, json_t *record, struct ber
 			berth_json_string(berth_registry_service(record), "label", "?"));
 	r = berth_sweep(registry, record);
 	return r < 0 ? berth_err_errno(err, r, "cannot find what is left") : 0;
+}
+
+/* NULL where nothing else has died. */
+static json_t *answer_of(const json_t *record, struct berth_str *others)
+{
+	json_t *service;
+
+	if (!others->len)
+		return NULL;
+	berth_str_add(others, ", as their supervisor did not answer");
+	service = json_deep_copy(berth_registry_service(record));
+	json_object_set_new(service, "exit",
+			    json_pack("{s:n,s:s,s:s}", "code", "signal", "KILL", "by",
+				      berth_end_cause_name(BERTH_END_BY_SUPERVISOR)));
+	return json_pack("{s:o,s:s}", "service", service, "also_ended",
+			 berth_str_text(others) ? berth_str_text(others) : "");
+}
+
+/* It does not answer, and its socket is not to be reached. */
+static int stop_hard(struct berth_registry *registry, json_t *record, json_t **ret_answer,
+		     struct berth_err *err)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str others = { 0 };
+	int r;
+
+	/* Its socket is closed when the service has ended: the supervisor may live for others. */
+	if (!berth_registry_has(registry,
+				berth_json_string(berth_registry_service(record), "id", "")))
+		return BERTH_STOP_E_GONE;
+	list_others(registry, record, &others);
+	r = kill_supervisor(registry, record, err);
+	if (r == 0)
+		*ret_answer = answer_of(record, &others);
+	return r;
 }
 
 static int64_t patience_ms(const struct berth_stop *stop)
@@ -127,12 +190,48 @@ static bool is_answered(int fd, int timeout_ms)
 	return fd >= 0 && poll(&poll_fd, 1, timeout_ms) == 1;
 }
 
+/*
+ * A supervisor that answers others, and us not yet, does not hang: somebody has given the service
+ * more time than we would, or there is no place for us. Who has a place keeps it.
+ */
+static int await_answer(struct berth_stop *stop, const struct berth_proc_id *supervisor,
+			int first_fd, json_t **ret_answer, struct berth_err *err)
+{
+	int64_t until = berth_time_mono_ns() + patience_ms(stop) * BERTH_NS_PER_MS;
+	BERTH_AUTO_FD int fd = first_fd;
+
+	for (;;) {
+		int r = -ECONNRESET;
+
+		if (fd < 0) {
+			berth_stop_begin(stop, stop->record, &stop->spec);
+			fd = berth_fd_steal(&stop->fd);
+		}
+		if (fd >= 0)
+			r = berth_control_receive(fd, (int)patience_ms(stop), ret_answer, err);
+		if (r == -ETIMEDOUT && is_responsive(stop->record))
+			continue;
+		if (r != -EBUSY && r != -ECONNRESET)
+			return r;
+		if (r == -ECONNRESET &&
+		    (await_end(supervisor, LAST_WORDS_MS) || !is_responsive(stop->record)))
+			return r;
+		if (berth_time_mono_ns() > until)
+			return berth_err_set(err, -EBUSY, BERTH_ERR_REFUSED,
+					     "too many clients wait for the supervisor of '%s'",
+					     berth_json_string(berth_registry_service(stop->record),
+							       "label", "?"));
+		berth_fd_close(&fd);
+		poll(NULL, 0, BERTH_CONTROL_AGAIN_MS);
+	}
+}
+
 int berth_stop_finish(struct berth_registry *registry, struct berth_stop *stop, json_t **ret_answer,
 		      struct berth_err *err)
 {
 	struct berth_proc_id supervisor = berth_registry_process(stop->record, "supervisor");
 	BERTH_AUTO_FD int fd = berth_fd_steal(&stop->fd);
-	int r = -ECONNRESET;
+	int r;
 
 	*ret_answer = NULL;
 	if (!is_answered(fd, HELLO_MS) && !is_responsive(stop->record)) {
@@ -148,18 +247,13 @@ int berth_stop_finish(struct berth_registry *registry, struct berth_stop *stop, 
 			return await_gone(registry, stop->record, err);
 		if (!answered &&
 		    (berth_tree_signal(&supervisor, SIGCONT) < 0 || !is_responsive(stop->record)))
-			return stop_hard(registry, stop->record, err);
+			return stop_hard(registry, stop->record, ret_answer, err);
 	}
-	if (fd < 0) {
-		berth_stop_begin(stop, stop->record, &stop->spec);
-		fd = berth_fd_steal(&stop->fd);
-	}
-	if (fd >= 0)
-		r = berth_control_receive(fd, (int)patience_ms(stop), ret_answer, err);
+	r = await_answer(stop, &supervisor, berth_fd_steal(&fd), ret_answer, err);
 	if (r < 0 && await_end(&supervisor, r == -ETIMEDOUT ? 0 : LAST_WORDS_MS))
 		return await_gone(registry, stop->record, err);
 	if (r == -ETIMEDOUT || r == -ECONNRESET)
-		return stop_hard(registry, stop->record, err);
+		return stop_hard(registry, stop->record, ret_answer, err);
 	if (r < 0)
 		return r;
 	/* Of several instances in one process the others go on. */

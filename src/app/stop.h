@@ -17,9 +17,10 @@ struct berth_stop_spec {
 
 /*
  * Returns when nothing of the service lives and its ports are bindable. *ret_answer (new reference,
- * NULL where the supervisor had to be killed) has the last "service" document and "also_ended". A
- * supervisor that does not answer is continued (SIGCONT), then killed: its guardian clears up. 0,
- * E_GONE, or -errno with @err.
+ * NULL where the supervisor had to be killed and had nothing else) has the last "service" document
+ * and "also_ended". A supervisor that does not answer is continued (SIGCONT), then killed: its
+ * guardian clears up, and where it had other services, "also_ended" names them. One that answers is
+ * never killed, however long it takes. 0, E_GONE, or -errno with @err.
  */
 BERTH_MUST_USE int berth_stop(struct berth_registry *registry, json_t *record,
 			      const struct berth_stop_spec *spec, json_t **ret_answer,

@@ -23,6 +23,7 @@ enum {
 	SLACK_MS = 10000, /* beyond the grace periods */
 	GRACE_MS = 10000, /* where a record does not tell */
 	LAST_WORDS_MS = 10000,
+	HELLO_MS = 1000,
 };
 
 static const struct berth_opt down_opts[] = {
@@ -60,6 +61,16 @@ static int64_t patience_ms(const struct down_args *args, const json_t *records)
 	return sum < BERTH_CLI_WAIT_MAX_MS ? sum : BERTH_CLI_WAIT_MAX_MS;
 }
 
+static bool is_responsive(const char *socket_name)
+{
+	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	int r = berth_control_ask_at(socket_name, request, HELLO_MS, &answer, NULL);
+
+	return r == 0 || r == -EBUSY;
+}
+
+/* Somebody else may have given them more time than we do: then for as long as that takes. */
 static int ask(struct berth_cli *cli, const struct down_args *args, const char *socket_name,
 	       int64_t wait_ms, json_t **ret_answer, struct berth_err *err)
 {
@@ -67,14 +78,15 @@ static int ask(struct berth_cli *cli, const struct down_args *args, const char *
 		json_pack("{s:s,s:I,s:b,s:o}", "do", "down", "grace_ms",
 			  (json_int_t)(args->grace_ms ? args->grace_ms : -1), "kill", args->kill,
 			  "services", json_array());
-	BERTH_AUTO_FD int fd = berth_control_connect(socket_name);
+	int r;
 
-	if (fd < 0)
-		return fd;
 	for (size_t i = 0; i < cli->operands.count; i++)
 		json_array_append_new(json_object_get(request, "services"),
 				      json_string(cli->operands.items[i]));
-	return berth_control_ask(fd, request, -1, (int)wait_ms, ret_answer, err);
+	do
+		r = berth_control_ask_at(socket_name, request, (int)wait_ms, ret_answer, err);
+	while (r == -ETIMEDOUT && is_responsive(socket_name));
+	return r;
 }
 
 /* The prompt comes back when the last of it has gone. */
