@@ -16,6 +16,7 @@
 struct down_args {
 	struct berth_stack_args stack;
 	int64_t grace_ms;
+	bool grace_given;
 	bool kill;
 };
 
@@ -29,7 +30,8 @@ enum {
 static const struct berth_opt down_opts[] = {
 	BERTH_STACK_OPTS(struct down_args),
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct down_args, grace_ms),
-	  "from the stop signal to SIGKILL; what each was started with otherwise", .group = "How" },
+	  "from the stop signal to SIGKILL; what each was started with otherwise", .group = "How",
+	  .given_at = offsetof(struct down_args, grace_given) },
 	{ 0, "kill", NULL, BERTH_AT(FLAG, struct down_args, kill), "SIGKILL at once" },
 	{ 0 },
 };
@@ -44,17 +46,25 @@ static bool is_named(const struct berth_cli *cli, const json_t *record)
 	return !cli->operands.count;
 }
 
+/* -1: what each was started with. */
+static int64_t grace_of(const struct down_args *args)
+{
+	if (args->kill)
+		return 0;
+	return args->grace_given ? args->grace_ms : -1;
+}
+
 /* At worst one after the other, each for all of its time. */
 static int64_t patience_ms(const struct down_args *args, const json_t *records)
 {
-	int64_t sum = SLACK_MS;
+	int64_t sum = SLACK_MS, wished = grace_of(args);
 	const json_t *record, *grace;
 	size_t i;
 
 	json_array_foreach (records, i, record) {
 		grace = berth_registry_private(record, "grace_ms");
-		if (args->kill || args->grace_ms)
-			sum += args->kill ? 0 : args->grace_ms;
+		if (wished >= 0)
+			sum += wished;
 		else
 			sum += grace ? json_integer_value(grace) : GRACE_MS;
 	}
@@ -76,8 +86,8 @@ static int ask(struct berth_cli *cli, const struct down_args *args, const char *
 {
 	BERTH_AUTO_JSON json_t *request =
 		json_pack("{s:s,s:I,s:b,s:o}", "do", "down", "grace_ms",
-			  (json_int_t)(args->grace_ms ? args->grace_ms : -1), "kill", args->kill,
-			  "services", json_array());
+			  (json_int_t)grace_of(args), "kill", args->kill, "services",
+			  json_array());
 	int r;
 
 	for (size_t i = 0; i < cli->operands.count; i++)
@@ -133,8 +143,7 @@ static void say_ended(struct berth_cli *cli, const json_t *records, const json_t
 static int stop_each(struct berth_cli *cli, struct berth_services *services,
 		     const struct down_args *args, const json_t *records, struct berth_err *err)
 {
-	const struct berth_stop_spec spec = { .grace_ms = args->grace_ms ? args->grace_ms : -1,
-					      .kill = args->kill };
+	const struct berth_stop_spec spec = { .grace_ms = grace_of(args), .kill = args->kill };
 	int r = 0;
 
 	for (size_t i = json_array_size(records); i-- > 0 && r >= 0;) {

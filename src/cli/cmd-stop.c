@@ -9,6 +9,7 @@
 
 struct stop_args {
 	int64_t grace_ms;
+	bool grace_given;
 	bool kill;
 	bool all;
 };
@@ -19,7 +20,8 @@ enum {
 
 static const struct berth_opt stop_opts[] = {
 	{ 0, "grace", "TIME", BERTH_AT(DURATION, struct stop_args, grace_ms),
-	  "from SIGTERM to SIGKILL; what it was started with otherwise", .min = 0 },
+	  "from SIGTERM to SIGKILL; what it was started with otherwise", .min = 0,
+	  .given_at = offsetof(struct stop_args, grace_given) },
 	{ 0, "kill", NULL, BERTH_AT(FLAG, struct stop_args, kill), "SIGKILL at once" },
 	{ 'a', "all", NULL, BERTH_AT(FLAG, struct stop_args, all),
 	  "everything that runs, of every project" },
@@ -51,9 +53,9 @@ static int stop_each(struct berth_cli *cli, struct berth_services *services,
 		     const struct stop_args *args, json_t *records, json_t *documents,
 		     struct berth_err *err)
 {
-	const struct berth_stop_spec spec = { .grace_ms = args->kill	   ? 0
-							  : args->grace_ms ? args->grace_ms
-									   : -1,
+	const struct berth_stop_spec spec = { .grace_ms = args->kill	      ? 0
+							  : args->grace_given ? args->grace_ms
+									      : -1,
 					      .kill = args->kill };
 	size_t count = json_array_size(records), asked = 0;
 	struct berth_stop stops[AT_ONCE];
