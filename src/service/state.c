@@ -4,12 +4,12 @@
  *
  * The table below is the whole behaviour; what a row needs to know beside the state is in its
  * function. A stop raises pressure in three steps: the first process is asked (a shell or npm hands
- * the signal on, and a second one would make many servers drop their clients); at half of the grace
- * period, or as soon as the first process has gone, the rest of the tree is asked; at its end all
- * is killed. Another grace period may bring that end nearer while it lasts, but never farther away:
- * who was promised it first relies on it. A tree whose first process left with 0 before anything listened has put itself into
- * the background and lives on; once something has listened, the end of the first process is the end
- * of the service unless the tree still listens.
+ * the signal on, and a second one would make many servers drop their clients); at half of the
+ * grace period, or as soon as the first process has gone, the rest of the tree is asked; at its
+ * end all is killed. Another grace period may bring that end nearer while it lasts, but never
+ * farther away: who was promised it first relies on it. A tree whose first process left with 0
+ * before anything listened has put itself into the background and lives on; once something has
+ * listened, the end of the first process is the end of the service unless the tree still listens.
  *
  * Whether another life follows is decided when nothing lives any more, by what was asked, then the
  * policy, then the limit. It is foreseen when a stop begins, because what is kept for the next life
