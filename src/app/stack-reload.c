@@ -77,6 +77,7 @@ static int load(const struct berth_supervisor *supervisor, struct berth_stack **
 		.copy = *old->identity.copy ? old->identity.copy : NULL,
 		.profile = old->profile,
 		.formation = old->formation,
+		.base = old->base,
 		.later = true,
 	};
 	struct berth_stack *stack = NULL;

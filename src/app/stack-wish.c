@@ -172,6 +172,33 @@ static bool take_name(const char *text, size_t len, char *buf, size_t size)
 	return true;
 }
 
+static bool is_number(const char *text)
+{
+	return *text && !text[strspn(text, "0123456789")];
+}
+
+int berth_stack_find_base(const struct berth_stack_spec *spec, uint16_t *ret_base,
+			  struct berth_err *err)
+{
+	uint16_t base = 0;
+
+	for (size_t i = 0; i < spec->wish_count; i++) {
+		const char *text = spec->wishes[i];
+
+		if (!is_number(text))
+			continue;
+		if (base)
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "-p: the ports can begin at %u or at %.20s", base,
+					     text);
+		if (berth_parse_port(text, &base) < 0)
+			return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,
+					     "-p: '%.20s' is not a port (1-65535)", text);
+	}
+	*ret_base = base;
+	return 0;
+}
+
 static int split_flag(const char *text, struct flag *ret_flag, struct berth_err *err)
 {
 	size_t len = strcspn(text, ":="), port_len = strcspn(text + len, "=");
@@ -179,6 +206,13 @@ static int split_flag(const char *text, struct flag *ret_flag, struct berth_err 
 	struct flag flag = { .has_port = port_len > 0, .number = equals + 1 };
 	char shown[96];
 
+	if (is_number(text)) {
+		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: whose port is %.20s?", text);
+		berth_err_hint(err,
+			       "as in: -p web=%.20s; alone it is where those of a Procfile begin",
+			       text);
+		return -EINVAL;
+	}
 	if (!len || !*equals || !equals[1]) {
 		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "-p: '%s' is not SERVICE=PORT",
 			      berth_str_printable(text, (size_t)-1, shown, sizeof(shown)));
@@ -228,8 +262,12 @@ static int read_flag(struct berth_stack *stack, const char *text, struct berth_e
 	char shown[96];
 	uint16_t number;
 	size_t index;
-	int service, r = split_flag(text, &flag, err);
+	int service, r;
 
+	/* Where the ports of all begin: the file was read with it. */
+	if (stack->kind == BERTH_MANIFEST_PROCFILE && is_number(text))
+		return 0;
+	r = split_flag(text, &flag, err);
 	if (r < 0)
 		return r;
 	service = berth_manifest_find(&stack->manifest, flag.service);

@@ -308,7 +308,8 @@ static int prepare(struct berth_stack *stack, const struct berth_stack_spec *spe
 static int load_manifest(struct berth_stack *stack, struct berth_faults *faults,
 			 struct berth_err *err)
 {
-	const struct berth_manifest_file_spec spec = { .dotenv = &stack->dotenv };
+	const struct berth_manifest_file_spec spec = { .dotenv = &stack->dotenv,
+						       .base = stack->base };
 
 	return berth_manifest_file_load(stack->file, stack->kind, &spec, faults, &stack->text,
 					&stack->text_len, &stack->manifest, err);
@@ -334,6 +335,9 @@ int berth_stack_load(const struct berth_stack_spec *spec, struct berth_faults *f
 		cut_file_name(stack->folder);
 		r = berth_manifest_file_dotenv(stack->file, &stack->dotenv, err);
 	}
+	stack->base = spec->base;
+	if (r == 0 && stack->kind == BERTH_MANIFEST_PROCFILE && !stack->base)
+		r = berth_stack_find_base(spec, &stack->base, err);
 	if (r == 0)
 		r = load_manifest(stack, faults, err);
 	if (r == 0)

@@ -23,12 +23,13 @@ struct berth_stack_spec {
 	const char *copy; /* --as */
 	const char *profile;
 	const char *formation; /* -m web=2,worker=0 */
-	const char *const *wishes; /* -p backend=9005 */
+	const char *const *wishes; /* -p backend=9005; of a Procfile also -p 6000 */
 	size_t wish_count;
 	const char *const
 		*services; /* those that are wanted, with what they depend on; none: all */
 	size_t service_count;
 	bool any_port; /* --any, for all of them */
+	uint16_t base; /* of a Procfile's ports, where no wish says it; 0: its files say it */
 	bool later; /* nothing is started now: what its services lack is in their `fault` alone */
 };
 
@@ -59,6 +60,7 @@ struct berth_stack {
 	size_t text_len;
 	struct berth_dotenv dotenv; /* .env of its folder */
 	char socket_name[100];
+	uint16_t base; /* of -p, for a Procfile; 0: not said */
 	char *profile, *formation; /* owned; as they were asked for; NULL: not */
 
 	/* set by the caller, for all of it */
@@ -106,6 +108,9 @@ BERTH_MUST_USE int berth_stack_read_files(const struct berth_stack *stack, size_
 BERTH_MUST_USE int berth_stack_settle_wishes(struct berth_stack *stack,
 					     const struct berth_stack_spec *spec,
 					     struct berth_faults *faults, struct berth_err *err);
+/* The number alone of a -p: a Procfile's ports begin there. 0: there is none. USAGE. */
+BERTH_MUST_USE int berth_stack_find_base(const struct berth_stack_spec *spec, uint16_t *ret_base,
+					 struct berth_err *err);
 /* Add the numbers that the services beside @member are known by: none for it to take. */
 void berth_stack_add_others(const struct berth_stack *stack, size_t member,
 			    struct berth_portset *set);

@@ -39,7 +39,7 @@ struct berth_stack_args {
 	  "how many of each: web=2,worker=0, or all=1", \
 	  .group = "What is started" }, \
 		{ 'p', "port", "SERVICE=PORT", BERTH_AT(LIST, type, stack.ports), \
-		  "the port a service wants, whatever the manifest says; SERVICE:NAME for one of several" }, \
+		  "the port a service wants, whatever the manifest says; SERVICE:NAME for one of several; PORT alone: that of a Procfile's first line" }, \
 	{ \
 		0, "any", NULL, BERTH_AT(FLAG, type, stack.any), \
 			"when all else is taken, any free number" \

@@ -68,6 +68,39 @@ def test_the_first_number_comes_from_the_same_place(world, dotenv, environment, 
     assert sorted(re.findall(r"(\w+)\.1 +\| is (\d+)", said)) == [("web", str(base)), ("worker", str(base + 100))]
 
 
+@ids("S1", "P5")
+def test_the_first_number_is_that_of_p(world):
+    world.write("Procfile", "web: echo is $PORT\nworker: echo is $PORT\n")
+    world.write(".env", "PORT=7000\n")
+    formation = ["-p", "6200", "-m", "web=2,worker=1"]
+    for command in (["up", "-n"], ["plan"]):
+        services = world.berth(*command, *formation, "--json", env={"PORT": "8000"}).json["services"]
+        assert [(service["service"], service["ports"][0]["port"]) for service in services] == [
+            ("web", 6200), ("web", 6201), ("worker", 6300)]
+    services = world.berth("plan", "-p", "6200", "-p", "worker=6500", "--json").json["services"]
+    assert [service["ports"][0]["port"] for service in services] == [6200, 6500]
+    assert "6200 or at 7000" in world.berth("up", "-p", "6200", "-p", "7000", check=USAGE).err
+    assert "not a port" in world.berth("up", "-p", "65536", check=USAGE).err
+    assert "above 65535" in world.berth("up", "-p", "65500", check=USAGE).err
+    need("foreman")
+    said = world.run(["foreman", "start", *formation], env={"PORT": "8000"}, check=None).out
+    assert sorted(re.findall(r"(\w+\.\d) +\| is (\d+)", said)) == [("web.1", "6200"), ("web.2", "6201"), ("worker.1", "6300")]
+
+
+@ids("S1", "P5")
+def test_a_number_alone_is_of_a_procfile_and_holds_as_long_as_the_stack(world):
+    told = os.path.join(world.home, "told")
+    world.write("Procfile", f"web: exec sleep 1000\nworker: echo $PORT >> {told}; exec sleep 1000\n")
+    world.berth("up", "-d", "-p", "6200", "worker")
+    world.write("Procfile", f"web: exec sleep 1000\nfirst: exec sleep 1000\nworker: echo $PORT >> {told}; exec sleep 1000\n")
+    world.berth("up", "-d", "first")
+    assert world.status("first")["ports"][0]["asked"] == 6300
+    world.berth("down")
+    world.write("berth.yaml", "services: { web: { command: sleep 1000, port: 9000 } }\n")
+    refused = world.berth("up", "-d", "-p", "6200", check=USAGE)
+    assert "-p: whose port is 6200?" in refused.err and "-p web=6200" in refused.err, refused
+
+
 # A line of .env, and what foreman gives the processes. The last ones are where we differ, on purpose (stack/dotenv.h).
 DOTENVS = [
     ("A=plain", "plain", "plain"),
