@@ -202,10 +202,12 @@ static int scan(struct berth_cli *cli, const struct scan_args *args, struct bert
 {
 	BERTH_AUTO_JSON json_t *picked = args->count ? berth_spans_pick(spec, args->count) : NULL;
 
-	if (picked && json_array_size(picked) < args->count) {
+	size_t count = json_array_size(picked);
+
+	if (picked && count < args->count) {
 		berth_err_set(err, -EADDRINUSE, BERTH_ERR_NO_PORT,
-			      "%u-%u has %zu numbers to give, not %u", spec->range.lo,
-			      spec->range.hi, json_array_size(picked), args->count);
+			      "%u-%u has %zu number%s to give, not %u", spec->range.lo,
+			      spec->range.hi, count, count == 1 ? "" : "s", args->count);
 		berth_err_hint(err, "berth scan %u-%u shows what has the others", spec->range.lo,
 			       spec->range.hi);
 		return -EADDRINUSE;

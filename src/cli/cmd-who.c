@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/holders.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/cli.h"
@@ -50,12 +51,29 @@ static int add_range(struct ranges *ranges, struct berth_range range, bool datag
 	return 0;
 }
 
+/* "9000-8000": both are ports. */
+static bool is_backwards(const char *word)
+{
+	BERTH_AUTO_FREE char *copy = strdup(word);
+	char *dash = copy ? strchr(copy, '-') : NULL;
+	uint16_t first, last;
+
+	if (!dash)
+		return false;
+	*dash = '\0';
+	return berth_parse_port(copy, &first) == 0 && berth_parse_port(dash + 1, &last) == 0 &&
+	       first > last;
+}
+
 static int no_port(const char *word, struct berth_err *err)
 {
 	char shown[64];
 
-	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is no port: 1 to 65535",
-		      berth_str_printable(word, (size_t)-1, shown, sizeof(shown)));
+	berth_str_printable(word, (size_t)-1, shown, sizeof(shown));
+	if (is_backwards(word))
+		return berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' ends before it begins",
+				     shown);
+	berth_err_set(err, -EINVAL, BERTH_ERR_USAGE, "'%s' is no port: 1 to 65535", shown);
 	berth_err_hint(err, "8080, a range 5000-5010, a list 80,443, or the name of a service");
 	return -EINVAL;
 }

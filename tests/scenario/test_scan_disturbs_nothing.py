@@ -97,6 +97,7 @@ def test_so_many_free_numbers_for_scripts(world):
     error = world.berth("scan", "--count", "2", "6000-6001", "--json", check=NO_PORT)
     assert error.error["code"] == "no-port"
     assert world.berth("scan", "--count", "2", "6000-6001", check=NO_PORT).out == ""
+    assert "6000-6001 has 1 number to give, not 2" in error.error["message"]
 
 
 @ids("P6")
