@@ -229,6 +229,6 @@ const struct berth_cmd berth_cmd_free = {
 	.min = 1,
 	.max = -1,
 	.group = BERTH_CMD_CHANGE,
-	.complete = BERTH_COMPLETE_SERVICE,
+	.complete = BERTH_COMPLETE_PORT,
 	.run = run_free,
 };

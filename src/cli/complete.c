@@ -49,6 +49,12 @@ static int offer(const char *word, const char *help, void *arg)
 	return c->spec->offer(whole, help ? help : "", c->spec->arg);
 }
 
+/* Of the names and ports of services the ports: a name is never a number. */
+static int offer_port(const char *word, const char *help, void *arg)
+{
+	return word[strspn(word, "0123456789")] ? 0 : offer(word, help, arg);
+}
+
 /* ---- the walk up to the cursor ---- */
 
 /* Where the cursor stands. */
@@ -177,6 +183,8 @@ static int offer_kind(struct completer *c, enum berth_opt_complete what, const c
 		return 0;
 	case BERTH_COMPLETE_SERVICE:
 		return c->spec->services(offer, c);
+	case BERTH_COMPLETE_PORT:
+		return c->spec->services(offer_port, c);
 	case BERTH_COMPLETE_COMMAND:
 		return offer_commands(c);
 	case BERTH_COMPLETE_WORDS:

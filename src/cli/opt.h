@@ -48,6 +48,7 @@ enum berth_opt_complete {
 	BERTH_COMPLETE_FILE,
 	BERTH_COMPLETE_FOLDER,
 	BERTH_COMPLETE_SERVICE, /* names and leased ports of what runs */
+	BERTH_COMPLETE_PORT, /* the leased ports alone */
 	BERTH_COMPLETE_FOREIGN, /* a foreign command with its arguments */
 	BERTH_COMPLETE_COMMAND, /* a command of berth */
 	BERTH_COMPLETE_WORDS, /* the `words` of the row or the command */

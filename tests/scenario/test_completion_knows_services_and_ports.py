@@ -47,5 +47,13 @@ def test_zsh_accepts_the_script(world):
     world.run(["zsh", "-f", "-n", script])
 
 
+def test_free_is_offered_what_it_takes(world):
+    """It was offered "backend", and said that this is no port."""
+    in_path(world)
+    offered = world.berth("completion", "words", "bash", "--", "free", "").out.split()
+    assert offered == ["9001"]
+    world.berth("free", *offered)
+
+
 def test_an_unknown_shell_is_a_usage_error(world):
     world.berth("completion", "tcsh", check=2)

@@ -71,11 +71,12 @@ static const struct berth_cmd all[] = {
 	{ .name = "restart", .summary = "s", .max = -1, .command_last = true,
 	  .complete = BERTH_COMPLETE_SERVICE },
 	{ .name = "internal", .summary = "s", .hidden = true },
+	{ .name = "free", .summary = "s", .max = -1, .complete = BERTH_COMPLETE_PORT },
 };
 /* clang-format on */
 
 static const struct berth_cmd *const cmds[] = { &all[0], &all[1], &all[2], &all[3], &all[4],
-						&all[5], &all[6], &all[7], NULL };
+						&all[5], &all[6], &all[7], &all[8], NULL };
 
 static const struct berth_cmd *find(const char *word)
 {
@@ -124,8 +125,8 @@ static const struct {
 	size_t foreign;
 } cases[] = {
 	/* the command */
-	{ { "" }, "run ls stop port help completion restart" },
-	{ { NULL }, "run ls stop port help completion restart" },
+	{ { "" }, "run ls stop port help completion restart free" },
+	{ { NULL }, "run ls stop port help completion restart free" },
 	{ { "st" }, "stop" },
 	{ { "int" }, "" },
 	{ { "-C", "/tmp", "st" }, "stop" },
@@ -164,11 +165,13 @@ static const struct {
 	{ { "stop", "" }, "web api shop@fix-1/web 5173" },
 	{ { "stop", "web", "5" }, "5173" },
 	{ { "stop", "--", "w" }, "web" },
+	{ { "free", "" }, "5173" },
+	{ { "free", "w" }, "" },
 	{ { "stop", "--", "--j" }, "" },
 	{ { "port", "w" }, "web" },
 	{ { "port", "web", "" }, "" },
 	{ { "ls", "" }, "" },
-	{ { "help", "" }, "run ls stop port help completion restart agents" },
+	{ { "help", "" }, "run ls stop port help completion restart free agents" },
 	{ { "help", "a" }, "agents" },
 	{ { "completion", "" }, "bash zsh" },
 	/* foreign commands */
