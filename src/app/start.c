@@ -12,6 +12,32 @@
 #include "base/time.h"
 #include "os/child.h"
 
+enum {
+	OURS_MAX = 2,
+};
+
+/*
+ * Close what was open when berth was started, but for @ours (-1: none), which are moved. What goes
+ * on in the background would hold the lock of a script, and whoever waits for the end of a pipe would
+ * wait for that of the service. The first service of a stack would have what the others, which are
+ * not our children, can't have. What a command has in the foreground is as after exec(3).
+ */
+static void close_inherited(int *const *ours, size_t count)
+{
+	int moved[OURS_MAX];
+	int next = 3;
+
+	for (size_t i = 0; i < count; i++) {
+		moved[i] = *ours[i] < 0 ? -1 : fcntl(*ours[i], F_DUPFD_CLOEXEC, 3 + OURS_MAX);
+		if (*ours[i] >= 0 && moved[i] < 0)
+			return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (moved[i] >= 0 && dup3(moved[i], next, O_CLOEXEC) == next)
+			*ours[i] = next++;
+	closefrom(next);
+}
+
 /* The supervisor, below this process. @starter_fd goes to it (-1: none). */
 static pid_t fork_supervisor(struct berth_job *job, int starter_fd, int *ret_report_fd,
 			     int *ret_pidfd)
@@ -27,6 +53,8 @@ static pid_t fork_supervisor(struct berth_job *job, int starter_fd, int *ret_rep
 	pid = berth_child_fork(ret_pidfd);
 	if (pid == 0) {
 		close(ends[0]);
+		if (job->stack && !job->detach)
+			close_inherited((int *[]){ &ends[1] }, 1);
 		_exit(berth_supervisor_run(job, ends[1], starter_fd));
 	}
 	close(ends[1]);
@@ -77,6 +105,7 @@ BERTH_NORETURN static void be_guardian(struct berth_job *job, int starter_fd)
 	pid_t pid;
 
 	leave_terminal();
+	close_inherited((int *[]){ &starter_fd, &job->status_fd }, 2);
 	pid = fork_supervisor(job, starter_fd, &report_fd, &pidfd);
 	close(starter_fd);
 	if (pid < 0)
