@@ -71,7 +71,7 @@ void berth_supervisor_tell_stack(struct berth_supervisor *supervisor, enum berth
 	struct berth_note note = { .kind = kind, .value = value };
 	int fd = supervisor->starter_fd >= 0 ? supervisor->starter_fd : supervisor->report_fd;
 
-	BERTH_AUTO_JSON json_t *document = berth_stack_run_document(supervisor);
+	BERTH_AUTO_JSON json_t *document = berth_stack_run_document(supervisor, NULL);
 
 	if (err)
 		note.err = *err;

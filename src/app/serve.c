@@ -20,6 +20,7 @@ static void close_client(struct berth_client *client)
 	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++)
 		if (supervisor->clients[i] == client)
 			supervisor->clients[i] = NULL;
+	json_decref(client->services);
 	free(client);
 }
 
@@ -247,7 +248,8 @@ void berth_client_fail_waiting(struct berth_unit *unit, unsigned int waits,
 			continue;
 		/* Of instances all are waited for by one client. */
 		if (client->unit != unit &&
-		    (!client->unit || !(client->waits & waits & BERTH_CLIENT_WAITS_FOR_SCALE)))
+		    (!client->unit || client->unit->job->member != unit->job->member ||
+		     !(client->waits & waits & BERTH_CLIENT_WAITS_FOR_SCALE)))
 			continue;
 		client->waits = 0;
 		berth_client_fail_with(client, err);

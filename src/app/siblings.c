@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/stack-look.h"
 #include "app/stack-run.h"
 #include "app/steering.h"
 #include "base/str.h"
@@ -15,6 +16,51 @@ static const struct berth_manifest *manifest_of(const struct berth_supervisor *s
 	return &supervisor->stack->stack->manifest;
 }
 
+static void set_var(const char *name, const char *value, void *arg)
+{
+	struct berth_unit_words *vars = arg;
+
+	berth_unit_set(vars, name, value);
+}
+
+/* Of several, the first is meant. */
+void berth_siblings_remember(const struct berth_unit *unit)
+{
+	struct berth_stack_member *member = &unit->supervisor->stack->members[unit->job->member];
+	unsigned int instance = unit->job->identity.instance;
+
+	if (member->last_instance && member->last_instance < instance)
+		return;
+	berth_siblings_forget(member);
+	member->last_instance = instance;
+	berth_unit_each_var(unit, "", set_var, &member->last_vars);
+	berth_unit_set_ports(&member->last_env, &unit->ports, unit->job->identity.service);
+}
+
+void berth_siblings_forget(struct berth_stack_member *member)
+{
+	berth_unit_free_words(member->last_vars.items);
+	berth_unit_free_words(member->last_env.items);
+	member->last_vars = member->last_env = (struct berth_unit_words){ 0 };
+	member->last_instance = 0;
+}
+
+/* Call @add with each "NAME=VALUE" of @words, @prefix before the name. */
+static void each_word(const struct berth_unit_words *words, const char *prefix,
+		      void (*add)(const char *name, const char *value, void *arg), void *arg)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		const char *word = words->items[i];
+		const char *equals = word ? strchr(word, '=') : NULL;
+		char name[2 * BERTH_NAME_MAX + BERTH_PORT_NAME_MAX];
+
+		if (!equals)
+			continue;
+		snprintf(name, sizeof(name), "%s%.*s", prefix, (int)(equals - word), word);
+		add(name, equals + 1, arg);
+	}
+}
+
 void berth_siblings_add(const struct berth_supervisor *supervisor, const struct berth_unit *unit,
 			struct berth_unit_words *env)
 {
@@ -23,8 +69,12 @@ void berth_siblings_add(const struct berth_supervisor *supervisor, const struct 
 	for (size_t i = 0; i < manifest_of(supervisor)->service_count; i++) {
 		const struct berth_unit *sibling = berth_stack_run_unit(supervisor, i);
 
-		if (sibling && (!unit || unit->job->member != i))
+		if (unit && unit->job->member == i)
+			continue;
+		if (sibling)
 			berth_unit_set_ports(env, &sibling->ports, sibling->job->identity.service);
+		else if (unit)
+			each_word(&supervisor->stack->members[i].last_env, "", set_var, env);
 	}
 }
 
@@ -122,6 +172,8 @@ void berth_siblings_each_var(const struct berth_unit *unit,
 		snprintf(prefix, sizeof(prefix), "%s.", manifest_of(supervisor)->services[i].name);
 		if (sibling)
 			berth_unit_each_var(sibling, prefix, add, arg);
+		else
+			each_word(&supervisor->stack->members[i].last_vars, prefix, add, arg);
 	}
 }
 
@@ -153,7 +205,7 @@ bool berth_siblings_has_gone(const struct berth_unit *unit, uint16_t number)
 {
 	const struct berth_stack_run *run = unit->supervisor->stack;
 
-	return run && berth_stack_run_is_gone(run, number);
+	return run && berth_stack_look_is_gone(run, number);
 }
 
 const char *berth_siblings_absent_family(const struct berth_unit *unit, uint16_t number)

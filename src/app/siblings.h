@@ -4,12 +4,18 @@
 
 #include "app/supervisor.h"
 
+struct berth_stack_member;
+
 /*
  * BACKEND_PORT, BACKEND_URL, BACKEND_HOST and the same of named ports, of the first instance of each
- * service but @unit's own (NULL: of all).
+ * service but @unit's own, also of one that has gone; NULL: of all that are there.
  */
 void berth_siblings_add(const struct berth_supervisor *supervisor, const struct berth_unit *unit,
 			struct berth_unit_words *env);
+
+/* @unit goes: what it was called is remembered, for those that are started without it. */
+void berth_siblings_remember(const struct berth_unit *unit);
+void berth_siblings_forget(struct berth_stack_member *member);
 
 /*
  * Whose pages @unit's service is to answer, where the manifest says so: BERTH_CORS_ORIGINS or what
@@ -23,7 +29,10 @@ void berth_siblings_add_origins(const struct berth_unit *unit, struct berth_unit
  */
 json_t *berth_siblings_moved(const struct berth_unit *unit);
 
-/* "backend.port", "backend.url.ws" ... for templates. @add is called with names and values. */
+/*
+ * "backend.port", "backend.url.ws" ... for templates, also of a service that has gone. @add is called
+ * with names and values.
+ */
 void berth_siblings_each_var(const struct berth_unit *unit,
 			     void (*add)(const char *name, const char *value, void *arg),
 			     void *arg);

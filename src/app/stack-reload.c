@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "app/siblings.h"
 #include "os/userfile.h"
 
 enum {
@@ -113,17 +114,23 @@ static int check_living(const struct berth_supervisor *supervisor, const struct 
 }
 
 /* What has become of the services, in the new order. */
-static void carry_over(const struct berth_stack_run *run, const struct berth_stack *stack,
+static void carry_over(struct berth_stack_run *run, const struct berth_stack *stack,
 		       struct berth_stack_member *members)
 {
-	const struct berth_manifest *old = &run->stack->manifest;
+	const struct berth_stack *before = run->stack;
+	const struct berth_manifest *old = &before->manifest;
 
 	for (size_t i = 0; i < old->service_count; i++) {
 		int index = berth_manifest_find(&stack->manifest, old->services[i].name);
 
-		if (index < 0)
+		if (index < 0) {
+			berth_siblings_forget(&run->members[i]);
 			continue;
+		}
 		members[index] = run->members[i];
+		/* As many as were ordered last, be it here or by berth scale. */
+		if (stack->services[index].job->instances != before->services[i].job->instances)
+			members[index].ordered = stack->services[index].job->instances;
 		/* It may wait for another one now. */
 		members[index].since_ns = 0;
 	}

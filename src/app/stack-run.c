@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/siblings.h"
 #include "app/stack-file.h"
+#include "app/stack-look.h"
 #include "app/stack-serve.h"
 #include "app/stack-status.h"
 #include "base/str.h"
@@ -57,17 +59,30 @@ static int add_unit(struct berth_supervisor *supervisor, const struct berth_job 
 	return r;
 }
 
-/* The instances of a service, one for each that is wanted and not there. */
+/* The instances of a service, one for each that is ordered and not there. */
 static int add_units(struct berth_supervisor *supervisor, size_t index, struct berth_err *err)
 {
-	struct berth_stack_run *run = supervisor->stack;
+	const struct berth_stack_run *run = supervisor->stack;
+	const struct berth_stack_member *member = &run->members[index];
 	const struct berth_job *job = run->stack->services[index].job;
 	int r = 0;
 
-	run->members[index] = (struct berth_stack_member){ .state.wanted = true };
-	for (unsigned int i = 0; i < job->instances && r == 0; i++)
+	for (size_t i = member->lasting; i < member->ordered && r == 0; i++)
 		r = add_unit(supervisor, job, i > 0, err);
 	return r;
+}
+
+/* What has become of those before says nothing of those that are to come. */
+static void begin_anew(struct berth_stack_member *member)
+{
+	member->again = member->failed = member->wait_said = false;
+	member->completed = 0;
+	member->exit_code = 0;
+	if (member->lasting)
+		return;
+	member->state = (struct berth_order_service){ .wanted = true };
+	member->since_ns = member->ending_ns = 0;
+	member->gone_count = 0;
 }
 
 /* From here on others see them; the guardian knows that there is something to clear up. */
@@ -103,9 +118,16 @@ int berth_stack_run_begin(struct berth_supervisor *supervisor, struct berth_err 
 	if (!run->members || !run->ended)
 		return berth_err_errno(err, -ENOMEM, "cannot start a stack");
 	r = berth_stack_serve_listen(supervisor, err);
-	for (size_t i = 0; i < stack->manifest.service_count && r == 0; i++)
-		if (stack->services[stack->order[i]].wanted)
-			r = add_units(supervisor, stack->order[i], err);
+	for (size_t i = 0; i < stack->manifest.service_count && r == 0; i++) {
+		size_t index = stack->order[i];
+		struct berth_stack_member *member = &run->members[index];
+
+		if (!stack->services[index].wanted)
+			continue;
+		member->first = member->state.wanted = true;
+		member->ordered = stack->services[index].job->instances;
+		r = add_units(supervisor, index, err);
+	}
 	if (r == 0)
 		show(supervisor, 0);
 	return r;
@@ -124,164 +146,14 @@ void berth_stack_run_end(struct berth_supervisor *supervisor)
 		berth_fd_close(&run->control_fd);
 	}
 	json_decref(run->ended);
+	for (size_t i = 0; run->members && i < manifest_of(run)->service_count; i++)
+		berth_siblings_forget(&run->members[i]);
 	for (size_t i = 0; i < run->loaded_count; i++)
 		berth_stack_free(run->loaded[i]);
 	free(run->loaded);
 	free(run->members);
 	free(run);
 	supervisor->stack = NULL;
-}
-
-/* --- what has become of them --- */
-
-static void look(struct berth_supervisor *supervisor)
-{
-	struct berth_stack_run *run = supervisor->stack;
-	size_t count = manifest_of(run)->service_count;
-
-	for (size_t i = 0; i < count; i++) {
-		run->members[i].living = 0;
-		run->members[i].started = run->members[i].ready = true;
-	}
-	for (size_t i = 0; i < supervisor->unit_count; i++) {
-		const struct berth_unit *unit = supervisor->units[i];
-		struct berth_stack_member *member = &run->members[unit->job->member];
-
-		member->living++;
-		member->started &= unit->started_ms != 0;
-		member->ready &= unit->was_ready;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct berth_stack_member *member = &run->members[i];
-
-		member->state.living = member->living > 0;
-		member->state.started |= member->living && member->started;
-		member->state.ready |= member->living && member->ready;
-	}
-}
-
-/* {"id","exit","also_ended","took_ms"}: the least that tells how it went. */
-static void note_stopped(struct berth_stack_run *run, struct berth_unit *unit)
-{
-	const struct berth_stack_member *member = &run->members[unit->job->member];
-	BERTH_AUTO_JSON json_t *document = NULL;
-
-	if (!member->state.ending || json_array_size(run->ended) >= BERTH_STACK_UNITS_MAX)
-		return;
-	document = berth_unit_document(unit);
-	json_array_append_new(run->ended,
-			      json_pack("{s:s,s:O,s:s,s:I}", "id", unit->id, "exit",
-					json_object_get(document, "exit"), "also_ended",
-					unit->also_ended ? unit->also_ended : "", "took_ms",
-					(json_int_t)((berth_time_mono_ns() - member->ending_ns) /
-						     BERTH_NS_PER_MS)));
-}
-
-/* It may come back; until then its neighbours are refused, and not led to a stranger. */
-static void keep_numbers(struct berth_stack_member *member, const struct berth_ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct berth_steer_port *steer = &ports->steer[i];
-
-		for (size_t j = 0; j < steer->asked_count && !steer->udp; j++)
-			if (member->gone_count < BERTH_STACK_RUN_GONE_MAX)
-				member->gone[member->gone_count++] = steer->asked[j];
-	}
-}
-
-bool berth_stack_run_is_gone(const struct berth_stack_run *run, uint16_t number)
-{
-	for (size_t i = 0; i < manifest_of(run)->service_count; i++)
-		for (size_t j = 0; j < run->members[i].gone_count; j++)
-			if (run->members[i].gone[j] == number)
-				return true;
-	return false;
-}
-
-/* Does anybody wait for it to have completed? */
-static bool is_awaited(const struct berth_stack_run *run, size_t index)
-{
-	const struct berth_manifest *manifest = manifest_of(run);
-
-	for (size_t i = 0; i < manifest->service_count; i++)
-		for (size_t j = 0; j < manifest->services[i].depend_count; j++) {
-			const struct berth_manifest_dependency *depend =
-				&manifest->services[i].depends[j];
-
-			if (depend->service == index &&
-			    depend->condition == BERTH_MANIFEST_COMPLETED)
-				return true;
-		}
-	return false;
-}
-
-/* The first reason counts. */
-static void fail(const struct berth_unit *unit, const char *how)
-{
-	struct berth_stack_member *member = &unit->supervisor->stack->members[unit->job->member];
-
-	if (member->failed)
-		return;
-	member->failed = true;
-	if (unit->has_end && unit->cause == BERTH_END_BY_ITSELF)
-		berth_err_set(&member->fault, -EIO, BERTH_ERR_START_FAILED, "%s %s (exit %d)",
-			      unit->name, how, unit->exit_code);
-	else
-		berth_err_set(&member->fault, -EIO, BERTH_ERR_START_FAILED, "%s %s", unit->name,
-			      how);
-	berth_str_copy(member->log, sizeof(member->log), unit->log.path ? unit->log.path : "");
-}
-
-/* Neither the user nor the stack wanted its end: it did, or it was not what it had to be. */
-static bool is_unasked(const struct berth_unit *unit)
-{
-	return unit->cause == BERTH_END_BY_ITSELF || unit->cause == BERTH_END_BY_TIMEOUT ||
-	       unit->cause == BERTH_END_BY_LIVENESS || unit->cause == BERTH_END_BY_OOM;
-}
-
-static void abort_all(const struct berth_unit *unit)
-{
-	struct berth_supervisor *supervisor = unit->supervisor;
-
-	supervisor->exit_code = unit->exit_code;
-	supervisor->end_signal = unit->has_end && unit->end.by_signal ? unit->end.status : 0;
-	berth_announce_stack(supervisor, "%s has ended: so does all (--abort-on-exit)", unit->name);
-	berth_stack_run_stop_all(supervisor, BERTH_END_BY_STACK);
-}
-
-void berth_stack_run_note_gone(struct berth_unit *unit)
-{
-	struct berth_stack_run *run = unit->supervisor->stack;
-	struct berth_stack_member *member = &run->members[unit->job->member];
-	bool by_itself = unit->has_end && unit->cause == BERTH_END_BY_ITSELF;
-
-	run->file_ns = 1;
-	keep_numbers(member, &unit->ports);
-	note_stopped(run, unit);
-	if (by_itself && unit->exit_code && !member->exit_code)
-		member->exit_code = unit->exit_code;
-	if (by_itself && unit->exit_code && is_awaited(run, unit->job->member))
-		fail(unit, "ended, and has not completed");
-	else if (!unit->was_ready)
-		fail(unit, "was stopped before it was ready");
-	member->state.started |= unit->started_ms != 0;
-	/* Of one that never listened, but did what it had to do. */
-	member->state.ready |= unit->was_ready && member->living <= 1;
-	member->state.succeeded = by_itself && !member->exit_code;
-	if (is_unasked(unit) && run->stack->abort_on_exit && !run->ending)
-		abort_all(unit);
-}
-
-void berth_stack_run_note_fault(const struct berth_unit *unit, const struct berth_err *err)
-{
-	struct berth_stack_member *member = &unit->supervisor->stack->members[unit->job->member];
-
-	berth_announce_stack(unit->supervisor, "%s", err->msg);
-	if (member->failed)
-		return;
-	member->failed = true;
-	member->fault = *err;
-	berth_str_copy(member->log, sizeof(member->log), unit->log.path ? unit->log.path : "");
 }
 
 /* --- start --- */
@@ -311,9 +183,12 @@ static void give_up(struct berth_supervisor *supervisor, size_t index, size_t de
 	berth_announce_stack(supervisor, "%s", member->fault.msg);
 	member->failed = true;
 	for (size_t i = 0; i < supervisor->unit_count; i++)
-		if (supervisor->units[i]->job->member == index)
+		if (supervisor->units[i]->job->member == index && is_held(supervisor->units[i])) {
+			berth_client_fail_waiting(supervisor->units[i],
+						  BERTH_CLIENT_WAITS_FOR_SCALE, &member->fault);
 			berth_unit_end(supervisor->units[i], BERTH_END_BY_STACK,
 				       BERTH_SERVICE_ON_STOP);
+		}
 }
 
 static bool has_held(const struct berth_supervisor *supervisor, size_t index)
@@ -380,28 +255,119 @@ static bool start_what_may(struct berth_supervisor *supervisor)
 	return any;
 }
 
+/* It waits for a later try, and somebody wants it now. */
+static void hurry(struct berth_supervisor *supervisor, size_t index)
+{
+	for (size_t i = 0; i < supervisor->unit_count; i++) {
+		struct berth_unit *unit = supervisor->units[i];
+
+		for (size_t j = 0; unit->job->member == index && j < unit->worker_count; j++)
+			if (unit->workers[j]->service.state == BERTH_SERVICE_WAITING)
+				berth_unit_step_worker(unit->workers[j], BERTH_SERVICE_ON_START);
+	}
+}
+
+static bool has_leaving(const struct berth_stack_member *member)
+{
+	return member->living > member->lasting;
+}
+
+/* Those that lack and whose predecessors have gone; the others wait for that. */
+static int add_lacking(struct berth_supervisor *supervisor, const bool *wanted,
+		       struct berth_err *err)
+{
+	struct berth_stack_run *run = supervisor->stack;
+	int r = 0;
+
+	for (size_t i = 0; i < manifest_of(run)->service_count && r == 0; i++) {
+		size_t index = run->stack->order[i];
+		struct berth_stack_member *member = &run->members[index];
+
+		if (!wanted[index])
+			continue;
+		if (!member->lasting)
+			member->ordered = run->stack->services[index].job->instances;
+		if (!has_leaving(member))
+			r = add_units(supervisor, index, err);
+	}
+	return r;
+}
+
 int berth_stack_run_start(struct berth_supervisor *supervisor, const bool *wanted,
 			  struct berth_err *err)
 {
 	struct berth_stack_run *run = supervisor->stack;
 	size_t first = supervisor->unit_count;
-	int r = 0;
+	int r;
 
-	look(supervisor);
-	for (size_t i = 0; i < manifest_of(run)->service_count && r == 0; i++) {
-		size_t index = run->stack->order[i];
-
-		if (wanted[index] && !run->members[index].living)
-			r = add_units(supervisor, index, err);
-	}
+	berth_stack_look_round(supervisor);
+	r = add_lacking(supervisor, wanted, err);
 	if (r < 0) {
 		drop(supervisor, first);
 		return r;
+	}
+	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
+		struct berth_stack_member *member = &run->members[i];
+
+		if (!wanted[i])
+			continue;
+		if (member->lasting >= member->ordered) {
+			member->failed = false;
+			hurry(supervisor, i);
+		} else if (has_leaving(member)) {
+			member->again = true;
+		} else {
+			begin_anew(member);
+		}
 	}
 	run->settled = false;
 	json_array_clear(run->ended);
 	show(supervisor, first);
 	return 0;
+}
+
+int berth_stack_run_order(struct berth_supervisor *supervisor, size_t index, size_t count,
+			  struct berth_err *err)
+{
+	struct berth_stack_member *member = &supervisor->stack->members[index];
+	size_t first = supervisor->unit_count;
+	int r;
+
+	berth_stack_look_round(supervisor);
+	member->ordered = count;
+	member->completed = 0;
+	r = add_units(supervisor, index, err);
+	if (r < 0)
+		member->ordered = member->lasting + supervisor->unit_count - first;
+	if (supervisor->unit_count > first)
+		show(supervisor, first);
+	return r;
+}
+
+/* What was asked for while it was on its way out, and has gone by now. */
+static void start_again(struct berth_supervisor *supervisor)
+{
+	struct berth_stack_run *run = supervisor->stack;
+
+	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
+		struct berth_stack_member *member = &run->members[i];
+		size_t first = supervisor->unit_count;
+		struct berth_err err = { 0 };
+
+		if (!member->again || has_leaving(member))
+			continue;
+		if (add_units(supervisor, i, &err) == 0) {
+			begin_anew(member);
+			show(supervisor, first);
+			continue;
+		}
+		drop(supervisor, first);
+		member->again = false;
+		member->failed = true;
+		member->fault = err;
+		member->log[0] = '\0';
+		berth_announce_stack(supervisor, "%s", err.msg);
+	}
 }
 
 /* --- stop --- */
@@ -412,6 +378,7 @@ void berth_stack_run_stop(struct berth_supervisor *supervisor, size_t index,
 	struct berth_stack_run *run = supervisor->stack;
 	struct berth_stack_member *member = &run->members[index];
 
+	member->again = false;
 	if (member->state.ending)
 		return;
 	member->state.ending = true;
@@ -450,56 +417,77 @@ static void stop_what_may(struct berth_supervisor *supervisor)
 
 /* --- told --- */
 
-static bool has_settled(const struct berth_stack_run *run)
+bool berth_stack_run_has_settled(const struct berth_stack_run *run, const bool *services)
 {
 	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
-		const struct berth_order_service *state = &run->members[i].state;
+		const struct berth_stack_member *member = &run->members[i];
 
-		if (state->wanted && state->living && !state->ready)
+		if ((services ? services[i] : member->first) &&
+		    (member->again || member->ready < member->living))
 			return false;
 	}
 	return true;
 }
 
-/* The first that has failed; -1: none. */
+/* Of those that were asked for at the start, the first that has failed; -1: none. */
 static int find_failed(const struct berth_stack_run *run)
 {
-	for (size_t i = 0; i < manifest_of(run)->service_count; i++)
-		if (run->members[run->stack->order[i]].failed)
+	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
+		const struct berth_stack_member *member = &run->members[run->stack->order[i]];
+
+		if (member->first && member->failed)
 			return (int)run->stack->order[i];
+	}
 	return -1;
 }
 
-static void tell_settled(struct berth_supervisor *supervisor)
+/* Whoever has started the stack; once, but of what was mended a service manager hears, too. */
+static void tell_starter(struct berth_supervisor *supervisor)
 {
 	struct berth_stack_run *run = supervisor->stack;
-	int failed = find_failed(run);
+	int failed;
 
-	run->settled = true;
-	berth_stack_serve_answer_settled(supervisor);
+	if (run->said_ready || run->ending || !berth_stack_run_has_settled(run, NULL))
+		return;
+	failed = find_failed(run);
 	if (failed < 0)
 		berth_supervisor_tell_stack(supervisor, BERTH_NOTE_READY, 0, NULL);
-	else if (supervisor->job->detach)
+	else if (supervisor->job->detach && !run->said_failed)
 		berth_supervisor_tell_stack(supervisor, BERTH_NOTE_FAILED, 1,
 					    &run->members[failed].fault);
+	run->said_ready = failed < 0;
+	run->said_failed |= failed >= 0;
+}
+
+static bool has_all_settled(const struct berth_stack_run *run)
+{
+	bool all[BERTH_MANIFEST_SERVICES_MAX];
+
+	memset(all, true, sizeof(all));
+	return berth_stack_run_has_settled(run, all);
 }
 
 void berth_stack_run_turn(struct berth_supervisor *supervisor)
 {
 	struct berth_stack_run *run = supervisor->stack;
+	bool settled;
 
 	if (!run)
 		return;
+	berth_stack_look_round(supervisor);
+	start_again(supervisor);
 	do
-		look(supervisor);
+		berth_stack_look_round(supervisor);
 	while (start_what_may(supervisor));
 	stop_what_may(supervisor);
+	settled = has_all_settled(run);
 	/* Whoever is told that all is ready finds the file as it says. */
-	if (run->file_ns &&
-	    (run->file_ns <= berth_time_mono_ns() || (!run->settled && has_settled(run))))
+	if (run->file_ns && (run->file_ns <= berth_time_mono_ns() || (!run->settled && settled) ||
+			     berth_stack_serve_is_due(supervisor)))
 		berth_stack_file_write(supervisor);
-	if (!run->settled && has_settled(run))
-		tell_settled(supervisor);
+	tell_starter(supervisor);
+	berth_stack_serve_answer_settled(supervisor);
+	run->settled |= settled;
 	berth_stack_status_show(supervisor);
 	berth_stack_serve_answer_gone(supervisor, false);
 }
@@ -516,18 +504,18 @@ int64_t berth_stack_run_deadline_ns(const struct berth_supervisor *supervisor)
 	return next;
 }
 
-json_t *berth_stack_run_document(const struct berth_supervisor *supervisor)
+json_t *berth_stack_run_document(const struct berth_supervisor *supervisor, const bool *services)
 {
 	const struct berth_stack_run *run = supervisor->stack;
-	json_t *services = json_array(), *failed = json_array();
+	json_t *ids = json_array(), *failed = json_array();
 
 	for (size_t i = 0; i < supervisor->unit_count; i++)
-		json_array_append_new(services, json_string(supervisor->units[i]->id));
+		json_array_append_new(ids, json_string(supervisor->units[i]->id));
 	for (size_t i = 0; i < manifest_of(run)->service_count; i++) {
 		size_t index = run->stack->order[i];
 		const struct berth_stack_member *member = &run->members[index];
 
-		if (member->failed)
+		if ((services ? services[index] : member->first) && member->failed)
 			json_array_append_new(failed,
 					      json_pack("{s:s,s:o,s:o,s:i}", "service",
 							name_of(run, index), "message",
@@ -535,5 +523,5 @@ json_t *berth_stack_run_document(const struct berth_supervisor *supervisor)
 							berth_json_text_or_null(member->log),
 							"exit", member->exit_code));
 	}
-	return json_pack("{s:o,s:o,s:O}", "ids", services, "failed", failed, "ended", run->ended);
+	return json_pack("{s:o,s:o,s:O}", "ids", ids, "failed", failed, "ended", run->ended);
 }

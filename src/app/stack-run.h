@@ -11,14 +11,19 @@ enum {
 };
 
 /*
- * Of a service: what has become of its instances together. Written by stack-run.c, and by nobody
- * else.
+ * Of a service: what has become of its instances together. Written by stack-run.c and stack-look.c,
+ * and by nobody else.
  */
 struct berth_stack_member {
 	struct berth_order_service state;
-	size_t living; /* units */
-	bool started, ready; /* of those that live */
-	bool failed; /* an instance ended before it was ready, or was given up */
+	bool first; /* whoever started the stack asked for it, or something that needs it */
+	size_t ordered; /* instances */
+	size_t living; /* units; as is: */
+	size_t lasting; /* of them, those that nobody has asked to end */
+	size_t ready, started; /* of these, those that are ready now, and whose command was run */
+	size_t completed; /* instances that were ready, and have ended with 0 since */
+	bool again; /* some lack; they are started when those on their way out have gone */
+	bool failed; /* an instance has failed, or was given up, and is not back */
 	int exit_code; /* of the first that ended by itself otherwise than with 0 */
 	int64_t since_ns; /* it waits since then; 0: it does not */
 	size_t waits_for; /* with since_ns: the service */
@@ -30,6 +35,9 @@ struct berth_stack_member {
 	/* Of instances that have gone: what they asked for is nobody else's in this copy. */
 	uint16_t gone[BERTH_STACK_RUN_GONE_MAX];
 	size_t gone_count;
+	/* What the last first instance was called for others, written by siblings.c; owned. */
+	struct berth_unit_words last_vars, last_env; /* "port=9000"; "BACKEND_PORT=9000" */
+	unsigned int last_instance; /* its number; 0: there was none */
 };
 
 /* In the supervisor, beside the stack that it was given. */
@@ -43,7 +51,8 @@ struct berth_stack_run {
 	struct berth_loop_source control_source;
 	bool ending; /* all of it */
 	json_t *ended; /* owned; what was stopped, for whoever asked for that */
-	bool settled; /* all that were wanted are ready, have ended, or won't start: that was told */
+	bool settled; /* all that were wanted are ready, have ended, or won't start */
+	bool said_ready, said_failed; /* to who started it, of what they asked for */
 	int64_t status_ns; /* what waits is to be looked at again then; 0: nothing does */
 	int64_t file_ns; /* the ports file is to be written then; 0: nothing has changed */
 	int64_t file_since_ns; /* since when somebody keeps us from that; 0: nobody does */
@@ -59,23 +68,28 @@ void berth_stack_run_end(struct berth_supervisor *supervisor);
 void berth_stack_run_turn(struct berth_supervisor *supervisor);
 int64_t berth_stack_run_deadline_ns(const struct berth_supervisor *supervisor);
 
-/* @unit has gone, and is about to be freed. */
-void berth_stack_run_note_gone(struct berth_unit *unit);
-/* Did a service that has gone ask for @number, which nobody else of the stack has? */
-bool berth_stack_run_is_gone(const struct berth_stack_run *run, uint16_t number);
-/* @unit failed before it was ever ready. */
-void berth_stack_run_note_fault(const struct berth_unit *unit, const struct berth_err *err);
-
 /* Stop service @index, or all: each behind those that depend on it. */
 void berth_stack_run_stop(struct berth_supervisor *supervisor, size_t index,
 			  enum berth_end_cause cause);
 void berth_stack_run_stop_all(struct berth_supervisor *supervisor, enum berth_end_cause cause);
-/* Those that are not there, of @names and what they depend on; with none, all that are enabled. */
+/*
+ * All instances that are ordered of @wanted (one for each service) and not there; what is on its way
+ * out is waited for, and then started again.
+ */
 BERTH_MUST_USE int berth_stack_run_start(struct berth_supervisor *supervisor, const bool *wanted,
 					 struct berth_err *err);
 
-/* {"services":[{"service","state","waits_for",...}],"failed":[...]}; a new reference. */
-json_t *berth_stack_run_document(const struct berth_supervisor *supervisor);
+/* @count instances of service @index from now on: those that lack start when their turn comes. */
+BERTH_MUST_USE int berth_stack_run_order(struct berth_supervisor *supervisor, size_t index,
+					 size_t count, struct berth_err *err);
+
+/*
+ * Is each of @services ready, or has ended, or won't start? One for each service; NULL: those that
+ * were asked for at the start.
+ */
+bool berth_stack_run_has_settled(const struct berth_stack_run *run, const bool *services);
+/* {"ids":[...],"failed":[{"service",...}],"ended":[...]}, "failed" of @services; a new reference. */
+json_t *berth_stack_run_document(const struct berth_supervisor *supervisor, const bool *services);
 
 /* The first living unit of service @index; NULL: none. */
 struct berth_unit *berth_stack_run_unit(const struct berth_supervisor *supervisor, size_t index);

@@ -20,10 +20,23 @@ int berth_stack_serve_listen(struct berth_supervisor *supervisor, struct berth_e
 	return 0;
 }
 
+/* What @client has asked to be started, and what that needs; else all. The manifest may be another. */
+static void list_services(const struct berth_client *client, bool *ret_services)
+{
+	const struct berth_manifest *manifest = &client->supervisor->stack->stack->manifest;
+
+	for (size_t i = 0; i < manifest->service_count; i++)
+		ret_services[i] = !client->services ||
+				  json_object_get(client->services, manifest->services[i].name);
+}
+
 static void reply(struct berth_client *client)
 {
-	json_t *answer = berth_stack_run_document(client->supervisor);
+	bool services[BERTH_MANIFEST_SERVICES_MAX];
+	json_t *answer;
 
+	list_services(client, services);
+	answer = berth_stack_run_document(client->supervisor, services);
 	json_object_set_new(answer, "ok", json_true());
 	berth_client_reply(client, answer);
 	client->waits = 0;
@@ -73,12 +86,38 @@ static int check_files(const struct berth_supervisor *supervisor, const bool *wa
 	return 0;
 }
 
+/* What @request asks for, and what that needs: a set. -ENOENT: it was answered. */
+static int read_wanted(struct berth_client *client, const json_t *request, bool *ret_wanted)
+{
+	const struct berth_stack *stack = client->supervisor->stack->stack;
+	struct berth_order_service states[BERTH_MANIFEST_SERVICES_MAX] = { { 0 } };
+	bool named = json_array_size(json_object_get(request, "services"));
+
+	if (read_services(client, request, ret_wanted) < 0)
+		return -ENOENT;
+	for (size_t i = 0; i < stack->manifest.service_count; i++)
+		if (ret_wanted[i] && (named || stack->services[i].enabled))
+			berth_order_want(&stack->manifest, states, i);
+	berth_order_want_mentioned(&stack->manifest, states);
+	for (size_t i = 0; i < stack->manifest.service_count; i++)
+		ret_wanted[i] = states[i].wanted;
+	return 0;
+}
+
+static json_t *name_services(const struct berth_manifest *manifest, const bool *services)
+{
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < manifest->service_count; i++)
+		if (services[i])
+			json_object_set_new(names, manifest->services[i].name, json_true());
+	return names;
+}
+
 /* Answered when all that were asked for are ready, or will never be. */
 static void do_up(struct berth_client *client, const json_t *request)
 {
 	struct berth_supervisor *supervisor = client->supervisor;
-	const struct berth_stack *stack;
-	struct berth_order_service states[BERTH_MANIFEST_SERVICES_MAX] = { { 0 } };
 	bool wanted[BERTH_MANIFEST_SERVICES_MAX];
 	struct berth_err err = { 0 };
 
@@ -86,25 +125,10 @@ static void do_up(struct berth_client *client, const json_t *request)
 		berth_client_fail_with(client, &err);
 		return;
 	}
-	stack = supervisor->stack->stack;
-	if (read_services(client, request, wanted) < 0)
+	if (read_wanted(client, request, wanted) < 0)
 		return;
 	if (supervisor->stack->ending) {
 		berth_client_fail(client, BERTH_ERR_REFUSED, "the stack is being stopped");
-		return;
-	}
-	for (size_t i = 0; i < stack->manifest.service_count; i++)
-		if (wanted[i] && (json_array_size(json_object_get(request, "services")) ||
-				  stack->services[i].enabled))
-			berth_order_want(&stack->manifest, states, i);
-	for (size_t i = 0; i < stack->manifest.service_count; i++) {
-		wanted[i] = states[i].wanted;
-		if (!wanted[i] || !supervisor->stack->members[i].living ||
-		    !supervisor->stack->members[i].state.ending)
-			continue;
-		berth_err_set(&err, -EBUSY, BERTH_ERR_REFUSED, "%s is just being stopped",
-			      stack->manifest.services[i].name);
-		berth_client_fail_with(client, &err);
 		return;
 	}
 	if (check_files(supervisor, wanted, &err) < 0 ||
@@ -112,6 +136,8 @@ static void do_up(struct berth_client *client, const json_t *request)
 		berth_client_fail_with(client, &err);
 		return;
 	}
+	json_decref(client->services);
+	client->services = name_services(&supervisor->stack->stack->manifest, wanted);
 	client->waits |= BERTH_CLIENT_WAITS_FOR_STACK;
 }
 
@@ -185,9 +211,30 @@ static void answer(struct berth_supervisor *supervisor, unsigned int waits)
 	}
 }
 
+/* All that it has asked for is ready, or will never be. */
+static bool is_due(const struct berth_client *client)
+{
+	bool services[BERTH_MANIFEST_SERVICES_MAX];
+
+	if (!client || client->unit || !(client->waits & BERTH_CLIENT_WAITS_FOR_STACK))
+		return false;
+	list_services(client, services);
+	return berth_stack_run_has_settled(client->supervisor->stack, services);
+}
+
+bool berth_stack_serve_is_due(const struct berth_supervisor *supervisor)
+{
+	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++)
+		if (is_due(supervisor->clients[i]))
+			return true;
+	return false;
+}
+
 void berth_stack_serve_answer_settled(struct berth_supervisor *supervisor)
 {
-	answer(supervisor, BERTH_CLIENT_WAITS_FOR_STACK);
+	for (size_t i = 0; i < BERTH_SUPERVISOR_CLIENTS_MAX; i++)
+		if (is_due(supervisor->clients[i]))
+			reply(supervisor->clients[i]);
 }
 
 void berth_stack_serve_answer_gone(struct berth_supervisor *supervisor, bool final)

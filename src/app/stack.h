@@ -8,6 +8,7 @@
 #include "base/faults.h"
 #include "base/json.h"
 #include "stack/manifest.h"
+#include "stack/order.h"
 
 #include <limits.h>
 

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/stack-look.h"
 #include "app/stack-run.h"
 #include "app/stack.h"
 #include "app/steering.h"
@@ -222,18 +223,17 @@ static struct berth_unit *highest_instance(const struct berth_unit *unit)
 int berth_supervisor_scale(struct berth_unit *unit, size_t count, struct berth_err *err)
 {
 	struct berth_supervisor *supervisor = unit->supervisor;
-	const struct berth_job *job =
-		supervisor->stack ? supervisor->stack->stack->services[unit->job->member].job
-				  : supervisor->job;
 	size_t lasting = 0;
 
 	for (size_t i = 0; i < supervisor->unit_count; i++)
 		lasting += is_lasting(unit, supervisor->units[i]);
 	for (; lasting > count; lasting--)
 		berth_unit_end(highest_instance(unit), BERTH_END_BY_SCALE, BERTH_SERVICE_ON_STOP);
+	if (supervisor->stack)
+		return berth_stack_run_order(supervisor, unit->job->member, count, err);
 	for (; lasting < count; lasting++) {
 		struct berth_unit *another;
-		int r = berth_supervisor_add(supervisor, job, true, &another, err);
+		int r = berth_supervisor_add(supervisor, supervisor->job, true, &another, err);
 
 		if (r < 0)
 			return r;
@@ -301,7 +301,7 @@ static void remove_unit(struct berth_supervisor *supervisor, size_t index)
 			unit->has_end && unit->end.by_signal ? unit->end.status : 0;
 	}
 	if (supervisor->stack)
-		berth_stack_run_note_gone(unit);
+		berth_stack_look_note_gone(unit);
 	berth_client_answer_waiting(unit, true);
 	memmove(&supervisor->units[index], &supervisor->units[index + 1],
 		(--supervisor->unit_count - index) * sizeof(*supervisor->units));

@@ -52,6 +52,8 @@ struct berth_client {
 	bool reserved; /* its place is one of those that are kept for who wants an end */
 	struct berth_loop_source source;
 	unsigned int waits; /* a set of the above */
+	json_t *services; /* owned; with WAITS_FOR_STACK: {"NAME":true}, what was asked for and what
+			     that needs; NULL: nothing was */
 	pid_t waits_for_pid; /* asked for a start outside: answered when that has ended; 0: no */
 };
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/stack-run.h"
+#include "app/stack-look.h"
 #include "app/supervisor.h"
 #include "app/steering.h"
 #include "base/str.h"
@@ -333,6 +333,9 @@ void berth_unit_restart(struct berth_unit *unit)
 void berth_unit_scale(struct berth_unit *unit, unsigned int workers)
 {
 	unit->job->workers = workers;
+	/* Of a stack, whose turn has not come. */
+	if (!unit->worker_count)
+		return;
 	for (size_t i = unit->worker_count; i-- > 0;) {
 		struct berth_worker *worker = unit->workers[i];
 
@@ -383,7 +386,7 @@ static void tell_failed(struct berth_unit *unit)
 	if (unit->log.path)
 		berth_err_hint(&err, "its output is in %s", unit->log.path);
 	if (unit->supervisor->stack && unit->cause != BERTH_END_BY_USER)
-		berth_stack_run_note_fault(unit, &err);
+		berth_stack_look_note_fault(unit, &err);
 	else if (unit->supervisor->starter_fd >= 0)
 		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_FAILED, 1, &err);
 }
@@ -509,7 +512,7 @@ void berth_unit_note_fault(struct berth_worker *worker, int exit_code, const str
 
 	berth_err_wrap(&named, 0, "%s", unit->name);
 	if (unit->supervisor->stack && !unit->was_ready)
-		berth_stack_run_note_fault(unit, &named);
+		berth_stack_look_note_fault(unit, &named);
 	else if (!unit->was_ready && !worker->service.restarts && !worker->next)
 		berth_supervisor_tell_starter(unit->supervisor, BERTH_NOTE_FAILED, exit_code, err);
 	else

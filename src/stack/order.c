@@ -24,6 +24,8 @@ static enum berth_order_verdict judge(enum berth_manifest_condition condition,
 	}
 	if (fulfilled)
 		return BERTH_ORDER_START;
+	if (condition == BERTH_MANIFEST_READY && state->lost)
+		return BERTH_ORDER_GIVE_UP;
 	return state->living ? BERTH_ORDER_WAIT : BERTH_ORDER_GIVE_UP;
 }
 

@@ -8,7 +8,8 @@
 struct berth_order_service {
 	bool wanted; /* it is to be started, or has been */
 	bool started; /* its command was run */
-	bool ready; /* it was ready, in this run */
+	bool ready; /* all of it is ready, or was and has ended with exit 0 */
+	bool lost; /* it will not be ready, though something of it may live */
 	bool living; /* something of it is there still, or is yet to come */
 	bool succeeded; /* it has ended by itself, with exit 0 */
 	bool ending; /* it is to be stopped */

@@ -102,6 +102,9 @@ static void a_condition_is_met_as_its_word_says(void **state)
 		{ BERTH_MANIFEST_READY, { .living = true, .ready = true }, BERTH_ORDER_START },
 		{ BERTH_MANIFEST_READY, { .started = true }, BERTH_ORDER_GIVE_UP },
 		{ BERTH_MANIFEST_READY, { .ready = true }, BERTH_ORDER_START },
+		/* One of its instances has failed. */
+		{ BERTH_MANIFEST_READY, { .living = true, .lost = true }, BERTH_ORDER_GIVE_UP },
+		{ BERTH_MANIFEST_STARTED, { .living = true, .lost = true }, BERTH_ORDER_WAIT },
 		{ BERTH_MANIFEST_COMPLETED, { .living = true, .ready = true }, BERTH_ORDER_WAIT },
 		{ BERTH_MANIFEST_COMPLETED, { .ready = true }, BERTH_ORDER_GIVE_UP },
 		{ BERTH_MANIFEST_COMPLETED, { .succeeded = true }, BERTH_ORDER_START },
