@@ -320,11 +320,11 @@ static bool target_of(const json_t *addr, const json_t *port, char buf[BERTH_NAT
 	return buf[0] != '\0';
 }
 
-/* Where a map tells: for each element what it is for, and what comes of it. */
+/* Where a map tells: for each element what it is for, and what comes of it and of @other. */
 static int on_map(struct parser *parser, const json_t *map, const struct whens *before,
-		  int (*fn)(struct parser *parser, const json_t *value, const json_t *port,
+		  int (*fn)(struct parser *parser, const json_t *value, const json_t *other,
 			    const struct whens *whens),
-		  const json_t *port)
+		  const json_t *other)
 {
 	BERTH_AUTO_JSON json_t *elements = elements_of(parser, json_object_get(map, "data"));
 	struct key key;
@@ -345,7 +345,7 @@ static int on_map(struct parser *parser, const json_t *map, const struct whens *
 		if (matters)
 			r = narrow(&whens, &key, single);
 		if (r == 0)
-			r = fn(parser, json_array_get(pair, 1), port, &whens);
+			r = fn(parser, json_array_get(pair, 1), other, &whens);
 		free(whens.items);
 		if (!matters) /* one of them, who knows which */
 			break;
@@ -368,12 +368,32 @@ static int on_target(struct parser *parser, const json_t *value, const json_t *p
 	return target_of(value, port, target) ? emit(parser, whens, NULL, target) : 0;
 }
 
+/* The same where it is the number that a map tells: @addr is for all of its elements. */
+static int on_target_port(struct parser *parser, const json_t *value, const json_t *addr,
+			  const struct whens *whens)
+{
+	return on_target(parser, addr, value, whens);
+}
+
+/* dnat or redirect: to an address, a port or both, of which one may be a map's. */
+static int on_nat(struct parser *parser, const json_t *nat, const struct whens *whens)
+{
+	const json_t *addr = json_object_get(nat, "addr"), *port = json_object_get(nat, "port");
+	const json_t *addr_map = json_object_get(addr, "map");
+	const json_t *port_map = json_object_get(port, "map");
+
+	if (addr_map)
+		return on_map(parser, addr_map, whens, on_target, port);
+	if (port_map)
+		return on_map(parser, port_map, whens, on_target_port, addr);
+	return on_target(parser, addr, port, whens);
+}
+
 static int on_expression(struct parser *parser, const json_t *expr, struct whens *whens)
 {
 	const json_t *match = json_object_get(expr, "match"), *dnat = json_object_get(expr, "dnat");
 	const json_t *vmap = json_object_get(expr, "vmap");
 	const json_t *redirect = json_object_get(expr, "redirect");
-	const json_t *map = json_object_get(json_object_get(dnat, "addr"), "map");
 
 	if (json_object_get(expr, "xt")) {
 		parser->set->foreign4 |= strcmp(parser->family, "ip") == 0;
@@ -382,11 +402,8 @@ static int on_expression(struct parser *parser, const json_t *expr, struct whens
 	}
 	if (match)
 		return on_match(parser, match, whens);
-	if (map)
-		return on_map(parser, map, whens, on_target, json_object_get(dnat, "port"));
 	if (dnat || redirect)
-		return on_target(parser, json_object_get(dnat, "addr"),
-				 json_object_get(dnat ? dnat : redirect, "port"), whens);
+		return on_nat(parser, dnat ? dnat : redirect, whens);
 	if (vmap)
 		return on_map(parser, vmap, whens, on_verdict_of_map, NULL);
 	return on_verdict(parser, expr, whens);

@@ -112,6 +112,18 @@ static void sets_and_maps_may_have_names(void **state)
 	static const char chosen[] = RULESET(RULE(
 		DPORT("3000") ",{\"dnat\":{\"addr\":{\"map\":{\"key\":{\"numgen\":{\"mod\":2}},"
 			      "\"data\":{\"set\":[[0,\"a\"],[1,\"b\"]]}}}}}"));
+	static const char number[] =
+		RULESET(RULE("{\"dnat\":{\"addr\":\"10.0.0.4\",\"port\":{\"map\":{\"key\":" PAYLOAD(
+			"tcp",
+			"dport") ",\"data\":{\"set\":[[8104,80],[{\"range\":[8120,8125]},90]]}"
+				 "}}}}"));
+	static const char redirect[] = RULESET(
+		"{\"map\":{" IN ",\"name\":\"m\",\"elem\":[[8101,9101],[8102,9102]]}}," RULE(
+			"{\"redirect\":{\"port\":{\"map\":{\"key\":" PAYLOAD(
+				"tcp", "dport") ",\"data\":\"@m\"}}}}"));
+	static const char sources[] =
+		RULESET(RULE(DPORT("3000") ",{\"redirect\":{\"port\":{\"map\":{\"key\":" PAYLOAD(
+			"tcp", "sport") ",\"data\":{\"set\":[[8132,9132],[8133,9133]]}}}}}"));
 	static const char unknown[] = RULESET(RULE(DPORT("\"@gone\"") "," TO_X));
 
 	(void)state;
@@ -119,6 +131,9 @@ static void sets_and_maps_may_have_names(void **state)
 	check(map, "7001-7001/6 10.0.0.9:80; 7002-7002/6 10.0.0.9:81");
 	check(literal, "7100-7100/6 a:90; 7101-7101/6 b:90");
 	check(chosen, "3000-3000/6 a");
+	check(number, "8104-8104/6 10.0.0.4:80; 8120-8125/6 10.0.0.4:90");
+	check(redirect, "8101-8101/6 :9101; 8102-8102/6 :9102");
+	check(sources, "3000-3000/6 :9132");
 	check(unknown, "");
 }
 
