@@ -194,7 +194,7 @@ static int run_free(struct berth_cli *cli, void *arguments, struct berth_err *er
 
 	if (r < 0)
 		return r;
-	r = berth_services_load(&services, err);
+	r = berth_services_load_anywhere(&services, err);
 	if (r < 0)
 		return r;
 	query.registry = &services.registry;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cli/cmd-history.c - berth history: how services ended */
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "app/history-find.h"
@@ -11,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/end-text.h"
+#include "cli/services.h"
 #include "cli/table.h"
 
 struct history_args {
@@ -171,14 +171,11 @@ static int run_history(struct berth_cli *cli, void *arguments, struct berth_err 
 	BERTH_AUTO_JSON json_t *ends = NULL;
 	BERTH_CLEANUP(berth_identity_deinit) struct berth_identity here = { 0 };
 	struct berth_table table;
-	char cwd[PATH_MAX];
 	int r;
 
 	r = berth_table_select(columns, args->columns, &table, err);
-	if (r == 0 && !getcwd(cwd, sizeof(cwd)))
-		r = berth_err_errno(err, -ENOENT, "cannot tell the working folder");
 	if (r == 0)
-		r = berth_identity_load(cwd, &here, err);
+		r = berth_services_load_here(!args->all && !cli->operands.count, &here, err);
 	if (r < 0)
 		return r;
 	r = berth_history_load(&all);
@@ -199,7 +196,10 @@ const struct berth_cmd berth_cmd_history = {
 	.summary = "show how services ended, and what berth free has ended",
 	.details =
 		"The last 20 ends of each service are kept, 200 in all. With an operand, the last lines of their output too, where "
-		"berth kept it (-d).",
+		"berth kept it (-d). A name is one of this project, else of the only one that has it; a port finds what was freed, "
+		"too.\n"
+		"\n"
+		"Exit 3: no end of that name is known.",
 	.opts = history_opts,
 	.args_size = sizeof(struct history_args),
 	.max = -1,

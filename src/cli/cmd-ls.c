@@ -43,7 +43,7 @@ struct list {
 static int load_services(struct list *list, json_t **ret_rows, struct berth_err *err)
 {
 	struct berth_services services;
-	int r = berth_services_load(&services, err);
+	int r = berth_services_load_anywhere(&services, err);
 
 	if (r < 0)
 		return r;
@@ -73,7 +73,7 @@ static int take_machine(struct list *list, struct berth_machine_list *machine, j
 static int load_machine(struct list *list, json_t **ret_rows, struct berth_err *err)
 {
 	struct berth_services services;
-	int r = berth_services_load(&services, err);
+	int r = berth_services_load_anywhere(&services, err);
 	struct berth_machine_list machine = { 0 };
 	struct berth_machine_query query;
 

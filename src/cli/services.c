@@ -20,15 +20,38 @@ enum {
 	ANSWER_MS = 1000,
 };
 
-static int load(struct berth_services *services, struct berth_err *err)
+/* Of no project. */
+static int load_nowhere(struct berth_identity *ret_here, struct berth_err *err)
+{
+	struct berth_identity here = { .root = strdup(""),
+				       .folder = strdup(""),
+				       .common = strdup("") };
+
+	if (!here.root || !here.folder || !here.common) {
+		berth_identity_deinit(&here);
+		return berth_err_errno(err, -ENOMEM, "cannot tell the working folder");
+	}
+	*ret_here = here;
+	return 0;
+}
+
+int berth_services_load_here(bool needed, struct berth_identity *ret_here, struct berth_err *err)
 {
 	char cwd[PATH_MAX];
+
+	if (getcwd(cwd, sizeof(cwd)))
+		return berth_identity_load(cwd, ret_here, err);
+	if (!needed && errno == ENOENT)
+		return load_nowhere(ret_here, err);
+	return berth_err_errno(err, -errno, "cannot tell the working folder");
+}
+
+static int load(struct berth_services *services, bool needs_here, struct berth_err *err)
+{
 	int r;
 
 	*services = (struct berth_services){ .registry = { .dir_fd = -1, .ports_fd = -1 } };
-	if (!getcwd(cwd, sizeof(cwd)))
-		return berth_err_errno(err, -errno, "cannot tell the working folder");
-	r = berth_identity_load(cwd, &services->here, err);
+	r = berth_services_load_here(needs_here, &services->here, err);
 	if (r < 0)
 		return r;
 	r = berth_registry_open(&services->registry, err);
@@ -50,7 +73,16 @@ static int load(struct berth_services *services, struct berth_err *err)
 
 int berth_services_load(struct berth_services *services, struct berth_err *err)
 {
-	int r = load(services, err);
+	int r = load(services, true, err);
+
+	if (r < 0)
+		berth_services_deinit(services);
+	return r;
+}
+
+int berth_services_load_anywhere(struct berth_services *services, struct berth_err *err)
+{
+	int r = load(services, false, err);
 
 	if (r < 0)
 		berth_services_deinit(services);

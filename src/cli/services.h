@@ -14,6 +14,12 @@ struct berth_services {
 };
 
 BERTH_MUST_USE int berth_services_load(struct berth_services *services, struct berth_err *err);
+/* The same where the folder makes no difference: one that was removed is of no project, root "". */
+BERTH_MUST_USE int berth_services_load_anywhere(struct berth_services *services,
+						struct berth_err *err);
+/* The project of the working folder; without @needed alike of a folder that was removed. */
+BERTH_MUST_USE int berth_services_load_here(bool needed, struct berth_identity *ret_here,
+					    struct berth_err *err);
 void berth_services_deinit(struct berth_services *services);
 
 /*

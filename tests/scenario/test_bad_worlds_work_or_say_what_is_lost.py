@@ -427,3 +427,19 @@ def test_output_to_a_full_device_is_said(world):
         process = world.spawn([BERTH, "ls"], stdout=full)
         assert process.wait() == 1
         assert "berth:" in process.err
+
+
+@ids("N5")
+@root_and_user
+def test_a_working_folder_that_was_removed_matters_only_where_it_counts(world):
+    """All of these said "cannot tell the working folder"."""
+    world.run_d("--name", "web", "--port", "5000", "--", *world.victim().argv(5000))
+    script = 'mkdir "$1"; cd "$1"; rmdir "$1"; shift; exec "$@"'
+    gone = ["sh", "-c", script, "sh", os.path.join(world.project, "gone"), BERTH]
+    assert "shop/web" in world.run([*gone, "ls"]).out
+    assert "shop/web" in world.run([*gone, "ls", "-m"]).out
+    world.run([*gone, "free", "-y", "5000"])
+    assert bindable(5000)
+    assert "shop/web" in world.run([*gone, "history", "-a"]).out
+    assert "shop/web" in world.run([*gone, "history", "web"]).out
+    assert "cannot tell the working folder" in world.run([*gone, "history"], check=None).err
