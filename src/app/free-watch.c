@@ -146,6 +146,7 @@ struct successor {
 	char name[NAME_MAX_SIZE]; /* "nginx 99" */
 	char starter[NAME_MAX_SIZE]; /* "nginx.service", "sh 700"; "": not known */
 	char fix[NAME_MAX_SIZE]; /* what ends that; "" */
+	bool itself; /* the very process that held it before */
 };
 
 static void printable(const char *text, char *buf, size_t size)
@@ -159,6 +160,25 @@ static bool is_unit(const struct berth_free *all, const struct berth_place *plac
 	const char *dot = strrchr(place->unit, '.');
 
 	return dot && strcmp(dot, ".service") == 0 && strcmp(place->unit, all->place.unit) != 0;
+}
+
+/* What we were started by is not ended for us, nor likely to have started anything. */
+static bool is_ancestor(const struct berth_free *all, pid_t pid)
+{
+	for (size_t i = 0; i < all->scene.ancestor_count; i++)
+		if (all->scene.ancestors[i] == pid)
+			return true;
+	return false;
+}
+
+/* Was it there before, and has only let go of the port for a moment? */
+static bool is_of_look(const struct berth_free *all, const struct berth_proc_id *id)
+{
+	for (size_t i = 0; i < all->scene.proc_count; i++)
+		if (all->procs[i].id.pid == id->pid &&
+		    all->procs[i].id.start_ticks == id->start_ticks)
+			return true;
+	return false;
 }
 
 /* Who stands behind it: berth, its container, its unit, or its parent. */
@@ -189,7 +209,7 @@ static void find_starter(const struct berth_free *all, const struct berth_holder
 		snprintf(successor->starter, sizeof(successor->starter), "%.200s", place.unit);
 		snprintf(successor->fix, sizeof(successor->fix), "systemctl %sstop %.200s",
 			 place.user_unit ? "--user " : "", place.unit);
-	} else if (pid > 1) {
+	} else if (pid > 1 && !is_ancestor(all, pid)) {
 		printable(berth_json_string(parent, "process", "?"), name, sizeof(name));
 		snprintf(successor->starter, sizeof(successor->starter), "%s %d", name, (int)pid);
 		snprintf(successor->fix, sizeof(successor->fix), "end %s %d first", name, (int)pid);
@@ -213,7 +233,11 @@ static void describe(struct berth_free *all, const struct berth_look_socket *soc
 	}
 	printable(berth_json_string(known->document, "process", "?"), name, sizeof(name));
 	snprintf(successor->name, sizeof(successor->name), "%s %d", name, (int)id.pid);
-	find_starter(all, known, berth_addr_port(&socket->local), successor);
+	successor->itself = is_of_look(all, &id);
+	if (successor->itself)
+		snprintf(successor->fix, sizeof(successor->fix), "kill -KILL %d", (int)id.pid);
+	else
+		find_starter(all, known, berth_addr_port(&socket->local), successor);
 }
 
 static int tell_of_successor(struct berth_free *all, const struct berth_look_socket *socket,
@@ -223,7 +247,11 @@ static int tell_of_successor(struct berth_free *all, const struct berth_look_soc
 	uint16_t port = berth_addr_port(&socket->local);
 
 	describe(all, socket, &successor);
-	if (*successor.starter)
+	if (successor.itself)
+		berth_err_set(err, -EADDRINUSE, BERTH_ERR_REFUSED,
+			      "%s did not end, and holds %u again, after %.1f s", successor.name,
+			      port, (double)after_ms / 1000);
+	else if (*successor.starter)
 		berth_err_set(err, -EADDRINUSE, BERTH_ERR_REFUSED,
 			      "%s restarted it in %.1f s: %s holds %u", successor.starter,
 			      (double)after_ms / 1000, successor.name, port);

@@ -3,6 +3,7 @@
 """Each case looks at both: the port is free, and whoever had to stay lives."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -532,6 +533,55 @@ def test_one_that_is_started_again_is_named_with_what_starts_it(world):
     shell.wait()
     free(world, "5000")
     assert bindable(5000)
+
+
+@ids("D3")
+@root_and_user
+def test_one_that_binds_again_itself_is_told_and_nobody_above_us_blamed(world):
+    """It was said of the shell that berth was called from to have restarted it, and to end that shell."""
+    code = """
+import signal, socket, time
+def again(*_):
+    global listener
+    listener.close()
+    time.sleep(0.05)
+    listener = socket.create_server(("", 5000))
+signal.signal(signal.SIGTERM, again)
+listener = socket.create_server(("", 5000))
+print("READY", flush=True)
+while True:
+    signal.pause()
+"""
+    server = python(world, code)
+    said = free(world, "-y", "5000", check=1).err
+    assert f" {server.pid} did not end, and holds 5000 again, after " in said, said
+    assert said.endswith(f"hint: kill -KILL {server.pid}\n")
+    world.run(["sh", "-c", said.rpartition("hint: ")[2]])
+    assert server.wait() == -signal.SIGKILL
+
+
+@ids("D3")
+@root_and_user
+def test_a_successor_that_was_started_by_what_is_above_us_is_told_without_blame(world):
+    """It forks, and the child has the port when the parent ends: an orphan, whom the tests adopt as berth's parent."""
+    code = """
+import os, signal, socket, time
+def pass_on(*_):
+    listener.close()
+    if os.fork():
+        os._exit(0)
+    socket.create_server(("", 5000)).accept()
+signal.signal(signal.SIGTERM, pass_on)
+listener = socket.create_server(("", 5000))
+print("READY", flush=True)
+signal.pause()
+"""
+    server = python(world, code)
+    said = free(world, "-y", "5000", check=1).err
+    assert server.wait() == 0
+    again = re.search(r"(\d+) holds 5000 again, after ", said)
+    kill(int(again[1]))
+    assert "restarted" not in said and "hint:" not in said, said
 
 
 # --- what no process has ---
