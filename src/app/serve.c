@@ -145,8 +145,7 @@ static void take_client(struct berth_supervisor *supervisor, struct berth_unit *
 		send_busy(fd);
 		return;
 	}
-	client->reserved =
-		slot >= BERTH_SUPERVISOR_CLIENTS_MAX - BERTH_SUPERVISOR_CLIENTS_RESERVED;
+	client->reserved = slot >= BERTH_SUPERVISOR_CLIENTS_MAX - BERTH_SUPERVISOR_CLIENTS_RESERVED;
 	client->supervisor = supervisor;
 	client->unit = unit;
 	client->fd = fd;

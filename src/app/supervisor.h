@@ -15,7 +15,8 @@
 
 enum {
 	BERTH_SUPERVISOR_EXEC_VIEWS_MAX = 32, /* what berth exec runs */
-	BERTH_SUPERVISOR_CLIENTS_RESERVED = 8, /* of these: for who wants an end, however many wait */
+	BERTH_SUPERVISOR_CLIENTS_RESERVED =
+		8, /* of these: for who wants an end, however many wait */
 	BERTH_SUPERVISOR_CLIENTS_MAX = 64 + BERTH_SUPERVISOR_CLIENTS_RESERVED,
 	BERTH_SUPERVISOR_PENDING_MAX = 64,
 	BERTH_SUPERVISOR_UNITS_MAX = 512,

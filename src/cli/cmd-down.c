@@ -85,9 +85,8 @@ static int ask(struct berth_cli *cli, const struct down_args *args, const char *
 	       int64_t wait_ms, json_t **ret_answer, struct berth_err *err)
 {
 	BERTH_AUTO_JSON json_t *request =
-		json_pack("{s:s,s:I,s:b,s:o}", "do", "down", "grace_ms",
-			  (json_int_t)grace_of(args), "kill", args->kill, "services",
-			  json_array());
+		json_pack("{s:s,s:I,s:b,s:o}", "do", "down", "grace_ms", (json_int_t)grace_of(args),
+			  "kill", args->kill, "services", json_array());
 	int r;
 
 	for (size_t i = 0; i < cli->operands.count; i++)

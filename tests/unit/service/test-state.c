@@ -43,9 +43,8 @@ static const struct berth_service_facts left_with_0 = { .main_failed = false };
 static const struct berth_service_facts left_and_listens = { .tree_listens = true };
 
 static const char *const event_names[] = {
-	"START",     "START_FAILED", "READY",	  "UNREADY", "UNHEALTHY", "MAIN_ENDED",
-	"TREE_GONE", "STOP",	     "INTERRUPT", "GRACE",   "KILL",	  "RESTART",
-	"TIMER",
+	"START", "START_FAILED", "READY", "UNREADY", "UNHEALTHY", "MAIN_ENDED", "TREE_GONE",
+	"STOP",	 "INTERRUPT",	 "GRACE", "KILL",    "RESTART",	  "TIMER",
 };
 _Static_assert(BERTH_ARRAY_SIZE(event_names) == BERTH_SERVICE_EVENT_COUNT_,
 	       "an event has no name here");
@@ -565,12 +564,9 @@ static void another_grace_period_brings_the_end_nearer_and_never_farther(void **
 		int64_t tree, kill; /* s from the first request; 0: the tree has been asked */
 	} rows[] = {
 		{ 60, 10, 4, 12, 14 }, /* before half of the first one */
-		{ 60, 29, 4, 30, 33 },
-		{ 60, 40, 4, 0, 44 }, /* after it */
-		{ 60, 40, 20, 0, 60 },
-		{ 60, 40, 30, 0, 60 },
-		{ 4, 1, 60, 2, 4 },
-		{ 60, 10, 0, 10, 10 },
+		{ 60, 29, 4, 30, 33 }, { 60, 40, 4, 0, 44 }, /* after it */
+		{ 60, 40, 20, 0, 60 }, { 60, 40, 30, 0, 60 },
+		{ 4, 1, 60, 2, 4 },    { 60, 10, 0, 10, 10 },
 	};
 
 	(void)state;
