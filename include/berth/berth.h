@@ -179,7 +179,8 @@ struct berth_who {
  * Who has TCP port @port in our network namespace, listeners first, one row a socket; connections
  * that a listener has accepted are left out. At most @max rows are filled. Costs some milliseconds:
  * it looks through the descriptors of all processes that we may look at, in several threads if they
- * are many. Returns how many there are, which may be more than @max. Errors: USAGE (port 0), SYSTEM.
+ * are many. Returns how many there are, which may be more than @max; of more than 100 closed
+ * connections the rest have .role and .in_the_way only. Errors: USAGE (port 0), SYSTEM.
  */
 BERTH_API int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max,
 			struct berth_error *error);

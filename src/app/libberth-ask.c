@@ -88,8 +88,9 @@ int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max, struct bert
 	struct berth_holders_query query = { .ranges = &range, .count = 1 };
 	json_t *ports BERTH_AUTO_JSON = NULL;
 	const json_t *holder;
+	struct berth_who rest = { .role = BERTH_WHO_WAITS };
 	struct berth_err err;
-	size_t i, count = 0;
+	size_t i, count = 0, total;
 
 	if (port == 0)
 		return berth_libberth_refuse(error, BERTH_E_USAGE, "", "nobody can hold port 0");
@@ -100,9 +101,15 @@ int berth_who(uint16_t port, struct berth_who *ret_rows, size_t max, struct bert
 
 		if (role && count < max)
 			ret_rows[count] = who_of(holder, role, port);
+		if (role == BERTH_WHO_WAITS)
+			rest.in_the_way = json_is_true(json_object_get(holder, "in_the_way"));
 		count += role != 0;
 	}
-	return count < INT_MAX ? (int)count : INT_MAX;
+	/* Of many closed connections most are counted only: of those there is nothing else known. */
+	total = count + (size_t)berth_json_int(json_array_get(ports, 0), "more", 0);
+	for (; count < total && count < max; count++)
+		ret_rows[count] = rest;
+	return total < INT_MAX ? (int)total : INT_MAX;
 }
 
 static const char *text_of(const json_t *record, const char *key)

@@ -67,6 +67,74 @@ static int serve_granted(int fd, const struct berth_addr *addr, int backlog)
 	return r < 0 ? r : berth_sock_listen(fd, backlog);
 }
 
+static bool is_v6only(int fd)
+{
+	return berth_sock_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+}
+
+/* Do the two have an address in common? */
+static bool overlap(const struct berth_libberth_served *one, const struct berth_addr *addr,
+		    bool v6only)
+{
+	struct berth_addr a = berth_addr_unmapped(&one->addr), b = berth_addr_unmapped(addr);
+
+	if (a.sa.sa_family == b.sa.sa_family)
+		return berth_addr_equal(&a, &b) ||
+		       (berth_addr_port(&a) == berth_addr_port(&b) &&
+			(berth_addr_is_any(&a) || berth_addr_is_any(&b)));
+	if (berth_addr_port(&a) != berth_addr_port(&b))
+		return false;
+	if (a.sa.sa_family == AF_INET6)
+		return berth_addr_is_any(&a) && !one->v6only;
+	return berth_addr_is_any(&b) && !v6only;
+}
+
+/*
+ * Above us a second bind() to one place would not fail: as one of a service that wants another port,
+ * it would be led to another number. So we tell it apart here, as a lease would. What the caller has
+ * closed by himself is forgotten.
+ */
+static bool has_served(struct berth_hold *hold, const struct berth_addr *addr, bool v6only)
+{
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(hold->served); i++) {
+		struct berth_libberth_served *served = &hold->served[i];
+
+		if (served->inode && berth_sock_inode(served->fd) != served->inode)
+			served->inode = 0;
+		if (served->inode && overlap(served, addr, v6only))
+			return true;
+	}
+	return false;
+}
+
+static struct berth_libberth_served *find_served(struct berth_hold *hold, uint64_t inode)
+{
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(hold->served); i++)
+		if (hold->served[i].inode == inode)
+			return &hold->served[i];
+	return NULL;
+}
+
+static int serve_granted_once(struct berth_hold *hold, int fd, const struct berth_addr *addr,
+			      int backlog)
+{
+	struct berth_libberth_served *slot;
+	int r;
+
+	if (has_served(hold, addr, is_v6only(fd)))
+		return -EADDRINUSE;
+	slot = find_served(hold, 0);
+	if (!slot)
+		return BERTH_LEASE_E_FULL;
+	r = serve_granted(fd, addr, backlog);
+	if (r == 0)
+		*slot = (struct berth_libberth_served){ .inode = berth_sock_inode(fd),
+							.fd = fd,
+							.addr = *addr,
+							.v6only = is_v6only(fd) };
+	return r;
+}
+
 static int serve(struct berth_hold *hold, size_t index, int fd, const struct berth_addr *addr,
 		 int backlog, struct berth_error *error)
 {
@@ -77,7 +145,7 @@ static int serve(struct berth_hold *hold, size_t index, int fd, const struct ber
 
 	berth_addr_set_port(&target, port);
 	if (hold->granted)
-		r = serve_granted(fd, &target, backlog);
+		r = serve_granted_once(hold, fd, &target, backlog);
 	else
 		r = serve_leased(&hold->choice.leases[index], fd, &target, backlog);
 	if (r == 0)
@@ -91,7 +159,7 @@ static int serve(struct berth_hold *hold, size_t index, int fd, const struct ber
 		return berth_libberth_refuse(error, BERTH_E_USAGE, "",
 					     "cannot bind to %s: port %u has %d sockets already",
 					     shown, port, BERTH_LEASE_OWNERS_MAX);
-	if (r == -EADDRINUSE && !hold->granted)
+	if (r == -EADDRINUSE && (!hold->granted || has_served(hold, &target, is_v6only(fd))))
 		return berth_libberth_refuse(
 			error, BERTH_E_USAGE, "end the former one by berth_hold_close()",
 			"cannot bind to %s: a socket of this hold is there", shown);
@@ -218,8 +286,10 @@ int berth_hold_bind(struct berth_hold *hold, const char *name, int fd,
 int berth_hold_close(struct berth_hold *hold, int fd, struct berth_error *error)
 {
 	uint64_t inode = berth_sock_inode(fd);
+	struct berth_libberth_served *served = inode ? find_served(hold, inode) : NULL;
 
-	if (hold->granted && inode) {
+	if (served) {
+		served->inode = 0;
 		shutdown(fd, SHUT_RDWR);
 		close(fd);
 		return 0;

@@ -12,10 +12,20 @@
 
 #include <berth/berth.h>
 
+/* A socket on a granted port. */
+struct berth_libberth_served {
+	uint64_t inode; /* 0: none */
+	int fd; /* borrowed: as the caller got it, or gave it to us */
+	struct berth_addr addr;
+	bool v6only;
+};
+
 struct berth_hold {
 	char names[BERTH_WISH_PORTS_MAX][BERTH_PORT_NAME_MAX];
 	struct berth_choice choice;
 	bool granted; /* by the berth that runs us: nothing is leased, only the numbers are known */
+	/* With @granted: what leases know of their owners otherwise. */
+	struct berth_libberth_served served[BERTH_LEASE_OWNERS_MAX];
 };
 
 /* The place of port @name (NULL: the first) in the hold; false: there is no such name. */

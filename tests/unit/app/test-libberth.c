@@ -673,6 +673,92 @@ static void out_of_descriptors_is_told_and_leaks_nothing(void **state)
 	berth_hold_free(hold);
 }
 
+static void all_closed_connections_are_counted(void **state)
+{
+	enum {
+		CONNECTIONS = 130
+	};
+	static struct berth_who rows[CONNECTIONS + 10];
+	int listener = occupy(8080);
+
+	(void)state;
+	for (int i = 0; i < CONNECTIONS; i++) {
+		int client, server;
+
+		assert_int_equal(connect_to("127.0.0.1", 8080, &client), 0);
+		server = accept(listener, NULL, NULL);
+		assert_true(server >= 0);
+		close(server);
+		close(client);
+	}
+	close(listener);
+	assert_int_equal(berth_who(8080, rows, COUNT(rows), &error), CONNECTIONS);
+	for (int i = 0; i < CONNECTIONS; i++)
+		assert_int_equal(rows[i].role, BERTH_WHO_WAITS);
+	assert_int_equal(rows[CONNECTIONS].role, 0);
+	assert_int_equal(berth_who(8080, rows, 3, &error), CONNECTIONS);
+}
+
+/* Whoever granted it would lead a second one to another number, and know nothing of the hold. */
+static void a_granted_port_has_one_listener_in_a_place_as_any_has(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool refused;
+	} rows[] = {
+		{ "127.0.0.1", "127.0.0.1", true },  { NULL, NULL, true },
+		{ "127.0.0.1", NULL, true },	     { NULL, "127.0.0.1", true },
+		{ "0.0.0.0", "127.0.0.1", true },    { NULL, "::1", true },
+		{ "127.0.0.1", "127.0.0.2", false }, { "127.0.0.1", "::1", false },
+		{ "0.0.0.0", "::1", false },
+	};
+	struct berth_hold *hold;
+
+	(void)state;
+	setenv("BERTH_ID", "7f3k2m", 1);
+	setenv("PORT", "9001", 1);
+	hold = hold_of((struct berth_hold_spec){ .port = 9000 });
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int first = listen_on(hold, NULL, rows[i].first);
+		int second = berth_hold_listen(hold, NULL, rows[i].second, 16, &error);
+
+		if (rows[i].refused != (second == -BERTH_E_USAGE))
+			fail_msg("row %zu: %d", i, second);
+		if (second >= 0)
+			assert_int_equal(berth_hold_close(hold, second, &error), 0);
+		else
+			assert_non_null(strstr(error.message, "a socket of this hold is there"));
+		/* What was just closed is in nobody's way. */
+		if (i % 2)
+			close(first);
+		else
+			assert_int_equal(berth_hold_close(hold, first, &error), 0);
+	}
+	berth_hold_free(hold);
+	unsetenv("BERTH_ID");
+	unsetenv("PORT");
+}
+
+static void only_a_socket_of_the_hold_is_closed_where_it_is_granted(void **state)
+{
+	int foreign = occupy(8080), fd;
+	struct berth_hold *hold;
+
+	(void)state;
+	setenv("BERTH_ID", "7f3k2m", 1);
+	setenv("PORT", "9001", 1);
+	hold = hold_of((struct berth_hold_spec){ .port = 9000 });
+	fd = listen_on(hold, NULL, NULL);
+	assert_int_equal(berth_hold_close(hold, foreign, &error), -BERTH_E_USAGE);
+	assert_serves(foreign, "127.0.0.1", 8080);
+	assert_int_equal(berth_hold_close(hold, fd, &error), 0);
+	assert_int_equal(berth_hold_close(hold, fd, &error), -BERTH_E_USAGE);
+	close(foreign);
+	berth_hold_free(hold);
+	unsetenv("BERTH_ID");
+	unsetenv("PORT");
+}
+
 /* The supervisor holds 9001 for us; of that nothing is seen here but the environment. */
 static void a_service_of_berth_gets_what_berth_leased(void **state)
 {
@@ -961,6 +1047,9 @@ int main(void)
 		IN_NETNS(the_ports_are_kept_until_the_last_process_has_gone),
 		IN_NETNS(a_killed_process_gives_its_ports_back),
 		IN_NETNS(out_of_descriptors_is_told_and_leaks_nothing),
+		IN_NETNS(all_closed_connections_are_counted),
+		IN_NETNS(a_granted_port_has_one_listener_in_a_place_as_any_has),
+		IN_NETNS(only_a_socket_of_the_hold_is_closed_where_it_is_granted),
 		IN_NETNS(a_service_of_berth_gets_what_berth_leased),
 		IN_NETNS(who_holds_a_port_is_told),
 		IN_NETNS(an_instance_is_found_from_anywhere_in_its_project),
