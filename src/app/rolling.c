@@ -190,6 +190,7 @@ static void abort_rollout(struct berth_unit *unit, bool asked)
 	free(unit->rollout_fault);
 	unit->rollout_fault = berth_str_text(&text) ? BERTH_STEAL(text.text) : NULL;
 	berth_str_deinit(&text);
+	unit->rollout_refused = asked;
 	berth_unit_restore_command(unit);
 	if (!asked && unit->rollout_fault)
 		berth_unit_say(unit, "%s; the old one%s on", unit->rollout_fault,

@@ -270,7 +270,10 @@ void berth_client_answer_waiting(struct berth_unit *unit, bool final)
 		if (answered && !final && unit->save_ns)
 			berth_unit_save(unit);
 		if (answered && rollout && unit->rollout_fault)
-			berth_client_fail(client, BERTH_ERR_START_FAILED, unit->rollout_fault);
+			berth_client_fail(client,
+					  unit->rollout_refused ? BERTH_ERR_REFUSED
+								: BERTH_ERR_START_FAILED,
+					  unit->rollout_fault);
 		else if (answered)
 			berth_client_reply_service(client);
 		else if (!final)

@@ -156,11 +156,9 @@ int berth_start_detached(struct berth_job *job, json_t **ret_document, int *ret_
 	r = pid < 0 ? pid : await_note(ends[0], job->wait_ms, &note, ret_document);
 	close(ends[0]);
 	if (r == -ETIMEDOUT) {
-		char age[BERTH_TIME_AGE_SIZE];
-
 		berth_err_set(err, r, BERTH_ERR_TIMEOUT,
-			      "%s is not ready after %s; it goes on in the background",
-			      job->identity.service, berth_time_age(job->wait_ms, age));
+			      "%s is not ready after %g s; it goes on in the background",
+			      job->identity.service, (double)job->wait_ms / 1000);
 		berth_err_hint(err, "see berth status %s, or wait longer: --wait=SECONDS",
 			       job->identity.service);
 		*ret_exit = 124;

@@ -526,8 +526,10 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 	if (unit->cause == BERTH_END_BY_ITSELF)
 		unit->cause = cause;
 	/* Of a stack, whose turn had not come. */
-	if (!unit->worker_count && !unit->done)
+	if (!unit->worker_count && !unit->done) {
+		unit->state = BERTH_SERVICE_STOPPED;
 		finish(unit);
+	}
 	berth_unit_roll(unit, BERTH_ROLLOUT_ON_STOP);
 	for (size_t i = 0; i < unit->worker_count; i++) {
 		struct berth_worker *worker = unit->workers[i];

@@ -225,6 +225,7 @@ struct berth_unit {
 	/* written by rolling.c */
 	struct berth_rollout rollout;
 	char *rollout_fault; /* owned; why the last one was given up; NULL: it was not */
+	bool rollout_refused; /* for a stop or a restart that somebody wanted meanwhile */
 	int64_t drain_look_ns; /* next look at queues that are to get empty; 0: there are none */
 
 	/* written by checks.c */

@@ -268,11 +268,9 @@ static int explain_failed(struct berth_cli *cli, const json_t *answer, struct be
 
 static int say_timeout(const struct berth_stack *stack, int64_t wait_ms, struct berth_err *err)
 {
-	char age[BERTH_TIME_AGE_SIZE];
-
 	berth_err_set(err, -ETIMEDOUT, BERTH_ERR_TIMEOUT,
-		      "not all of %s is ready after %s; it goes on in the background",
-		      stack->identity.project, berth_time_age(wait_ms, age));
+		      "not all of %s is ready after %g s; it goes on in the background",
+		      stack->identity.project, (double)wait_ms / 1000);
 	berth_err_hint(err, "berth status shows what it waits for; --wait=TIME waits longer");
 	return -ETIMEDOUT;
 }

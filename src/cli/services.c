@@ -205,6 +205,31 @@ static const char *first_missing(struct berth_services *services,
 	return NULL;
 }
 
+/* "berth up -d api": as the stack was started that it was part of. */
+static void hint_stack(const json_t *end, struct berth_err *err)
+{
+	static const char *const found_anyway[] = { "berth.yaml", "berth.yml", "Procfile", NULL };
+	const char *file = berth_json_string(end, "stack", "");
+	const char *copy = berth_json_string(end, "copy", "");
+	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+	const char *argv[ARGV_SHOWN + 1] = { "berth", "up", "-d" };
+	char command[HINT_MAX], as[HINT_MAX];
+	size_t count = 3, i = 0;
+
+	while (found_anyway[i] && strcmp(found_anyway[i], base) != 0)
+		i++;
+	if (!found_anyway[i]) {
+		argv[count++] = "-f";
+		argv[count++] = file;
+	}
+	snprintf(as, sizeof(as), "--as=%s", copy);
+	if (*copy)
+		argv[count++] = as;
+	argv[count] = berth_json_string(end, "service", "");
+	berth_err_hint(err, "to start it: %s",
+		       berth_str_quote_argv(argv, command, sizeof(command)));
+}
+
 void berth_services_explain_missing(struct berth_services *services,
 				    const struct berth_opt_list *words, struct berth_err *err)
 {
@@ -222,6 +247,10 @@ void berth_services_explain_missing(struct berth_services *services,
 			argv[i] = json_string_value(item);
 	berth_err_set(err, -ENOENT, BERTH_ERR_NOT_RUNNING, "'%s' does not run",
 		      berth_json_string(end, "service", ""));
+	if (berth_json_string(end, "stack", NULL)) {
+		hint_stack(end, err);
+		return;
+	}
 	berth_err_hint(err, "to start it: berth run --name %s -- %s",
 		       berth_json_string(end, "service", ""),
 		       berth_str_quote_argv(argv, command, sizeof(command)));
@@ -257,6 +286,11 @@ int berth_services_check_ready(struct berth_cli *cli, const json_t *service, con
 	if (strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0)
 		return berth_err_set(err, -EIO, BERTH_ERR_NOT_READY, "'%s' is not ready: it is %s",
 				     label, state);
+	if (!berth_json_string(service, "started_at", NULL))
+		return berth_err_set(err, -EIO, BERTH_ERR_START_FAILED,
+				     "'%s' was not started: what it waited for has not come, or it "
+				     "was stopped meanwhile",
+				     label);
 	berth_err_set(err, -EIO, BERTH_ERR_START_FAILED, "'%s' ended before it was ready", label);
 	berth_err_hint(err, "berth history has how it ended");
 	return -EIO;
