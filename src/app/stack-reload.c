@@ -72,18 +72,23 @@ static int load(const struct berth_supervisor *supervisor, struct berth_stack **
 {
 	BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
 	const struct berth_stack *old = supervisor->stack->stack;
-	const struct berth_stack_spec spec = {
+	struct berth_stack_spec spec = {
 		.cwd = old->folder,
 		.file = old->file,
 		.copy = *old->identity.copy ? old->identity.copy : NULL,
 		.profile = old->profile,
 		.formation = old->formation,
 		.base = old->base,
-		.later = true,
+		.wishes = (const char *const *)old->wishes,
+		.any_port = old->any_port,
+		.again = true,
 	};
 	struct berth_stack *stack = NULL;
-	int r = berth_stack_load(&spec, &faults, &stack, err);
+	int r;
 
+	while (old->wishes[spec.wish_count])
+		spec.wish_count++;
+	r = berth_stack_load(&spec, &faults, &stack, err);
 	if (r < 0) {
 		berth_stack_free(stack);
 		return r;
@@ -91,6 +96,7 @@ static int load(const struct berth_supervisor *supervisor, struct berth_stack **
 	stack->export_env = old->export_env;
 	stack->abort_on_exit = old->abort_on_exit;
 	stack->console = old->console;
+	berth_stack_prefer(stack, supervisor->job->settings);
 	berth_stack_adopt(stack, supervisor->job);
 	*ret_stack = stack;
 	return 0;
@@ -136,13 +142,15 @@ static void carry_over(struct berth_stack_run *run, const struct berth_stack *st
 	}
 }
 
-static void move_units(const struct berth_supervisor *supervisor, const struct berth_stack *stack)
+/* What runs is part of it, whichever profiles it has. */
+static void move_units(const struct berth_supervisor *supervisor, struct berth_stack *stack)
 {
 	for (size_t i = 0; i < supervisor->unit_count; i++) {
 		struct berth_job *job = supervisor->units[i]->job;
 
 		job->member = (size_t)berth_manifest_find(&stack->manifest, job->identity.service);
 		job->stack = stack;
+		stack->services[job->member].enabled = true;
 	}
 }
 

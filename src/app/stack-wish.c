@@ -347,8 +347,14 @@ int berth_stack_settle_wishes(struct berth_stack *stack, const struct berth_stac
 		r = read_ports_files(stack, faults, err);
 	for (size_t i = 0; i < count && r == 0 && !profile; i++)
 		r = read_variables(stack, stack->services[i].job, false, err);
-	for (size_t i = 0; i < spec->wish_count && r == 0; i++)
+	for (size_t i = 0; i < spec->wish_count && r == 0; i++) {
 		r = read_flag(stack, spec->wishes[i], err);
+		/* It was right when it was said, of a manifest that has changed since. */
+		if (r < 0 && spec->again) {
+			*err = (struct berth_err){ 0 };
+			r = 0;
+		}
+	}
 	for (size_t i = 0; i < count && r == 0; i++) {
 		r = berth_job_settle_search(stack->services[i].job, &stack->dotenv, err);
 		if (r == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "stack/command.h"
 #include "stack/formation.h"
 #include "stack/manifest-count.h"
@@ -258,7 +259,7 @@ static int want(struct berth_stack *stack, const struct berth_stack_spec *spec,
 			units += manifest->services[i].instances;
 		}
 	}
-	if (!units) {
+	if (!units && !spec->again) {
 		berth_err_set(err, -ENOENT, BERTH_ERR_CONFIG, "%s has no service to start",
 			      stack->file);
 		if (!spec->profile)
@@ -300,7 +301,7 @@ static int prepare(struct berth_stack *stack, const struct berth_stack_spec *spe
 		r = want(stack, spec, err);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = berth_stack_make_job(stack, i, err);
-	for (size_t i = 0; i < count && r == 0 && !spec->later; i++)
+	for (size_t i = 0; i < count && r == 0 && !spec->again; i++)
 		r = check_files(&stack->services[i], err);
 	return r == 0 ? berth_stack_settle_wishes(stack, spec, faults, err) : r;
 }
@@ -319,6 +320,22 @@ static bool copy_text(const char *text, char **ret_copy)
 {
 	*ret_copy = text ? strdup(text) : NULL;
 	return !text || *ret_copy;
+}
+
+/* How it was asked for, for another reading. */
+static int keep_spec(struct berth_stack *stack, const struct berth_stack_spec *spec,
+		     struct berth_err *err)
+{
+	bool kept = copy_text(spec->profile, &stack->profile) &&
+		    copy_text(spec->formation, &stack->formation);
+
+	stack->any_port = spec->any_port;
+	stack->wishes = calloc(spec->wish_count + 1, sizeof(*stack->wishes));
+	for (size_t i = 0; i < spec->wish_count && stack->wishes && kept; i++)
+		kept = copy_text(spec->wishes[i], &stack->wishes[i]);
+	if (!kept || !stack->wishes)
+		return berth_err_errno(err, -ENOMEM, "cannot load a stack");
+	return 0;
 }
 
 int berth_stack_load(const struct berth_stack_spec *spec, struct berth_faults *faults,
@@ -344,12 +361,23 @@ int berth_stack_load(const struct berth_stack_spec *spec, struct berth_faults *f
 		r = identify(stack, spec, err);
 	if (r == 0)
 		r = prepare(stack, spec, faults, err);
-	if (r == 0 && (!copy_text(spec->profile, &stack->profile) ||
-		       !copy_text(spec->formation, &stack->formation)))
-		r = berth_err_errno(err, -ENOMEM, "cannot load a stack");
+	if (r == 0)
+		r = keep_spec(stack, spec, err);
 	if (r == 0 || faults->count)
 		*ret_stack = BERTH_STEAL(stack);
 	return r;
+}
+
+void berth_stack_prefer(struct berth_stack *stack, const struct berth_settings *settings)
+{
+	for (size_t i = 0; i < stack->manifest.service_count; i++) {
+		struct berth_job *job = stack->services[i].job;
+
+		job->settings = settings;
+		if (settings->has_grace &&
+		    stack->manifest.services[i].policy.grace_ns == BERTH_MANIFEST_UNSAID)
+			job->policy.grace_ns = settings->grace_ms * BERTH_NS_PER_MS;
+	}
 }
 
 void berth_stack_adopt(struct berth_stack *stack, const struct berth_job *common)
@@ -389,6 +417,7 @@ void berth_stack_free(struct berth_stack *stack)
 	berth_identity_deinit(&stack->identity);
 	free(stack->profile);
 	free(stack->formation);
+	berth_command_free(stack->wishes);
 	free(stack->text);
 	berth_dotenv_deinit(&stack->dotenv);
 	berth_manifest_deinit(&stack->manifest);

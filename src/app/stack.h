@@ -31,7 +31,8 @@ struct berth_stack_spec {
 	size_t service_count;
 	bool any_port; /* --any, for all of them */
 	uint16_t base; /* of a Procfile's ports, where no wish says it; 0: its files say it */
-	bool later; /* nothing is started now: what its services lack is in their `fault` alone */
+	bool again; /* of a stack that runs: nothing has to be wanted, what it was started with may mean
+		       a service that is there no more, and what one lacks is in its `fault` alone */
 };
 
 /* A service, and what its job borrows from. */
@@ -61,8 +62,11 @@ struct berth_stack {
 	size_t text_len;
 	struct berth_dotenv dotenv; /* .env of its folder */
 	char socket_name[100];
+	/* as they were asked for, for another reading */
 	uint16_t base; /* of -p, for a Procfile; 0: not said */
-	char *profile, *formation; /* owned; as they were asked for; NULL: not */
+	char *profile, *formation; /* owned; NULL: not */
+	char **wishes; /* owned; NULL-terminated; NULL: none */
+	bool any_port;
 
 	/* set by the caller, for all of it */
 	const char *export_env; /* absolute; NULL: none */
@@ -91,6 +95,8 @@ const char *berth_stack_socket_name(const struct berth_identity *identity, char 
 void berth_stack_free(struct berth_stack *stack);
 BERTH_DEFINE_CLEANUP(struct berth_stack *, berth_stack_free)
 
+/* What the user has settled for all projects goes where the manifest of @stack says nothing. */
+void berth_stack_prefer(struct berth_stack *stack, const struct berth_settings *settings);
 /* What holds for all jobs of @stack as for @common: in whose name, for whom, and where to. */
 void berth_stack_adopt(struct berth_stack *stack, const struct berth_job *common);
 

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "app/registry.h"
-#include "base/time.h"
 #include "cli/faults.h"
-#include "service/defaults.h"
 
 int berth_stack_spec_of(const struct berth_cli *cli, const struct berth_stack_args *args,
 			char cwd[PATH_MAX], struct berth_stack_spec *ret_spec,
@@ -31,15 +29,6 @@ int berth_stack_spec_of(const struct berth_cli *cli, const struct berth_stack_ar
 	return 0;
 }
 
-/* What the user has settled for all projects goes where a manifest says nothing. */
-static void prefer(const struct berth_settings *settings,
-		   const struct berth_manifest_service *service, struct berth_job *job)
-{
-	job->settings = settings;
-	if (settings->has_grace && service->policy.grace_ns == BERTH_MANIFEST_UNSAID)
-		job->policy.grace_ns = settings->grace_ms * BERTH_NS_PER_MS;
-}
-
 int berth_stack_open(struct berth_cli *cli, const struct berth_stack_spec *spec,
 		     struct berth_stack **ret_stack, struct berth_err *err)
 {
@@ -47,10 +36,10 @@ int berth_stack_open(struct berth_cli *cli, const struct berth_stack_spec *spec,
 	BERTH_CLEANUP(berth_stack_freep) struct berth_stack *stack = NULL;
 	int r = berth_stack_load(spec, &faults, &stack, err);
 
-	for (size_t i = 0; r == 0 && i < stack->manifest.service_count; i++)
-		prefer(&cli->settings, &stack->manifest.services[i], stack->services[i].job);
-	if (r == 0)
+	if (r == 0) {
+		berth_stack_prefer(stack, &cli->settings);
 		*ret_stack = BERTH_STEAL(stack);
+	}
 	if (r < 0 && faults.count && stack) {
 		struct berth_err counted = *err;
 

@@ -4,8 +4,8 @@
 
 import os
 
-from berthtest import USAGE, alive, ids, root_and_user, wait_until
-from stacks import read_lines
+from berthtest import USAGE, alive, ids, port_of, root_and_user, wait_until
+from stacks import Stack, read_lines, shell
 
 SLEEPER = "  {name}: {{ command: sleep 1000, port: none }}\n"
 
@@ -174,3 +174,36 @@ def test_without_its_manifest_a_restart_is_as_it_was(world):
     assert pids(world)["one"] not in (None, before["one"])
     world.berth("down")
     world.nothing_left()
+
+
+@ids("S1", "F5")
+@root_and_user
+def test_services_of_profiles_alone_are_read_again_too(world):
+    """Without any service that needs no profile: "has no service to start"."""
+    tools = {name: shell("exec sleep 1000", profiles=["x"]) for name in ("tool", "tool2")}
+    stack = Stack(world, **tools)
+    first = stack.up("tool")
+    stack.add(tool3=tools["tool"])
+    assert set(stack.up("tool", "tool2")) == {"tool", "tool2"}
+    assert stack.services()["tool"]["pid"] == first["tool"]["pid"]
+    assert set(stack.up("tool3")) == {"tool", "tool2", "tool3"}
+
+
+@ids("S1", "P2")
+@root_and_user
+def test_what_the_start_had_said_counts_still(world):
+    """Settings of the user, -p and --any were forgotten with the first change."""
+    deaf = shell("trap '' TERM; echo up; while :; do sleep 1000 & wait; done", ready="log up")
+    command = ["python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
+    world.write(os.path.join(world.config, "berth", "config.yaml"), "grace: 300ms\n")
+    stack = Stack(world, one=shell("exec sleep 1000"), web={"command": command, "port": 9120})
+    assert port_of(stack.up("-p", "web=9130")["web"]) == 9130
+    stack.berth("stop", "web")
+    stack.add(deaf=deaf)
+    assert port_of(stack.up()["web"]) == 9130
+    down = stack.berth("down", "deaf", deadline=5)
+    assert "deaf" in down.err + down.out
+    stack.berth("down", "web")
+    del stack.content["services"]["web"]
+    stack.add(other=shell("exec sleep 1000"))
+    assert set(stack.up()) == {"one", "deaf", "other"}
