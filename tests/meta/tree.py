@@ -10,7 +10,7 @@ IGNORED = {".git", "node_modules", "__pycache__"}
 
 
 def tracked(root):
-    """Files under version control or about to be; of an unpacked archive, all that no build has made."""
+    """Files and links under version control or about to be; of an unpacked archive, all that no build has made."""
     listing = subprocess.run(
         ["git", "-c", "safe.directory=*", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
@@ -18,7 +18,7 @@ def tracked(root):
     )
     if listing.returncode == 0:
         names = [name.decode(errors="surrogateescape") for name in listing.stdout.split(b"\0") if name]
-        return sorted(path for name in names if (path := root / name).is_file())
+        return sorted(path for name in names if (path := root / name).is_file() or path.is_symlink())
     return sorted(
         path
         for path in root.rglob("*")

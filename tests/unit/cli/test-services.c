@@ -39,9 +39,10 @@ static void instances_are_one_service_and_copies_are_not(void **state)
 }
 
 /* With messages to nowhere: what counts is the outcome. */
-static int check(const char *state_name, struct berth_err *err)
+static int check(const char *state_name, const char *started_at, struct berth_err *err)
 {
-	BERTH_AUTO_JSON json_t *service = json_pack("{s:s?}", "state", state_name);
+	BERTH_AUTO_JSON json_t *service =
+		json_pack("{s:s?,s:s?}", "state", state_name, "started_at", started_at);
 	struct berth_cli cli = { 0 };
 	struct berth_out_options options = { .json = true };
 	int r;
@@ -55,23 +56,29 @@ static int check(const char *state_name, struct berth_err *err)
 
 static void only_ready_is_ready(void **state)
 {
+	static const char since[] = "2026-11-21T09:30:00.000Z";
 	static const struct {
-		const char *state;
+		const char *state, *started_at;
 		enum berth_err_code code;
 		const char *msg;
 	} cases[] = {
-		{ "stopped", BERTH_ERR_START_FAILED, "'shop/api' ended before it was ready" },
-		{ "failed", BERTH_ERR_START_FAILED, "'shop/api' ended before it was ready" },
-		{ "starting", BERTH_ERR_NOT_READY, "'shop/api' is not ready: it is starting" },
-		{ "unready", BERTH_ERR_NOT_READY, "'shop/api' is not ready: it is unready" },
-		{ "waiting", BERTH_ERR_NOT_READY, "'shop/api' is not ready: it is waiting" },
+		{ "stopped", since, BERTH_ERR_START_FAILED,
+		  "'shop/api' ended before it was ready" },
+		{ "failed", since, BERTH_ERR_START_FAILED, "'shop/api' ended before it was ready" },
+		{ "starting", since, BERTH_ERR_NOT_READY,
+		  "'shop/api' is not ready: it is starting" },
+		{ "unready", since, BERTH_ERR_NOT_READY, "'shop/api' is not ready: it is unready" },
+		{ "stopped", NULL, BERTH_ERR_START_FAILED,
+		  "'shop/api' was not started: what it waited for has not come, or it was stopped "
+		  "meanwhile" },
+		{ "waiting", NULL, BERTH_ERR_NOT_READY, "'shop/api' is not ready: it is waiting" },
 	};
 	struct berth_err err = { 0 };
 
-	assert_int_equal(check("ready", &err), 0);
+	assert_int_equal(check("ready", since, &err), 0);
 	assert_int_equal(err.code, BERTH_ERR_NONE);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(cases); i++) {
-		assert_int_equal(check(cases[i].state, &err), -EIO);
+		assert_int_equal(check(cases[i].state, cases[i].started_at, &err), -EIO);
 		assert_int_equal(err.code, cases[i].code);
 		assert_string_equal(err.msg, cases[i].msg);
 	}
