@@ -2,9 +2,9 @@
 /*
  * app/checks.c - is a worker ready, and does it live: its own listen(), probes, lines
  *
- * Ready is what listens on its ports and, with --ready, also answers, or has said so. When the next
- * probe is due and what a row of results means is decided by service/probe; a probe itself is carried
- * out by app/prober.
+ * Ready is what listens on its ports and, with --ready, also answers, or has said so; with --ready
+ * started it is when it runs. When the next probe is due and what a row of results means is decided
+ * by service/probe; a probe itself is carried out by app/prober.
  *
  * Of what is bound outside of our tree no listen() is seen. So somebody has to answer on each of its
  * ports, on loopback: on the first as it was asked for, then on the others by a connection.
@@ -38,8 +38,7 @@ static const struct berth_check tcp = { .kind = BERTH_CHECK_TCP };
 /* What makes it ready. */
 static const struct berth_check *ready_check(const struct berth_job *job)
 {
-	bool by_listen =
-		job->ready.kind == BERTH_CHECK_LISTEN || job->ready.kind == BERTH_CHECK_NONE;
+	bool by_listen = job->ready.kind == BERTH_CHECK_LISTEN;
 
 	return job->outside && by_listen && !job->no_port ? &tcp : &job->ready;
 }

@@ -221,13 +221,14 @@ static int procfile_base(const struct source *source, uint16_t *ret_base, bool *
 	size_t len;
 	int r = 0;
 
-	*ret_dotenv = berth_init_file_is_there(source->folder, ".env");
-	if (*ret_dotenv)
+	if (berth_init_file_is_there(source->folder, ".env")) {
 		r = berth_init_file_read(source->folder, ".env", &text, &len, err);
-	if (*ret_dotenv && r == 0)
-		r = berth_dotenv_parse(text, len, ".env", &env, err);
+		if (r == 0)
+			r = berth_dotenv_parse(text, len, ".env", &env, err);
+	}
 	if (r < 0)
 		return r;
+	*ret_dotenv = env.count > 0;
 	return berth_procfile_base(&env, getenv("PORT"), ret_base, err);
 }
 
@@ -235,20 +236,24 @@ static int write_lines(struct source *source, const struct berth_manifest *manif
 {
 	for (size_t i = 0; i < manifest->service_count; i++) {
 		const struct berth_manifest_service *service = &manifest->services[i];
-		const char *name = berth_draft_name(&source->draft, service->name);
 		BERTH_CLEANUP(berth_str_deinit) struct berth_str command = { 0 };
 		uint16_t wish = service->wish.ports[0].list[0];
-		char port[8];
+		char port[8], wanted[BERTH_NAME_MAX];
+		const char *name;
 
+		berth_procfile_yaml_name(manifest, i, wanted);
+		name = berth_draft_name(&source->draft, wanted);
 		if (!name)
 			break;
-		berth_draft_escape(&command, service->command.text, true);
+		berth_procfile_yaml_text(manifest, service->command.text, &command);
 		if (!berth_str_text(&command))
 			return -ENOMEM;
 		snprintf(port, sizeof(port), "%u", berth_draft_port(&source->draft, wish, false));
 		berth_draft_begin(&source->draft, name);
 		berth_draft_value(&source->draft, 1, "command", berth_str_text(&command), NULL);
 		berth_draft_plain(&source->draft, 1, "port", port, NULL);
+		if (service->ready.kind == BERTH_CHECK_NONE)
+			berth_draft_plain(&source->draft, 1, "ready", "started", NULL);
 		if (dotenv)
 			berth_draft_plain(&source->draft, 1, "env_file", ".env", NULL);
 	}

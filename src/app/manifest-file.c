@@ -175,6 +175,39 @@ static int refuse(const char *path, const struct berth_faults *faults, struct be
 			     slash ? slash + 1 : path, count, count == 1 ? "" : "s");
 }
 
+/* As foreman does: what stands beside a Procfile is for its processes. */
+static int give_dotenv(struct berth_manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->service_count; i++) {
+		char **files = calloc(2, sizeof(*files));
+
+		if (files)
+			files[0] = strdup(".env");
+		manifest->services[i].env_files = files;
+		if (!files || !files[0])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_procfile(const char *text, size_t len, uint16_t base,
+			  const struct berth_dotenv *dotenv, struct berth_faults *faults,
+			  struct berth_manifest *ret_manifest)
+{
+	struct berth_manifest manifest;
+	int r = berth_procfile_parse(text, len, base, faults, &manifest);
+
+	if (r < 0)
+		return r;
+	if (dotenv && dotenv->count)
+		r = give_dotenv(&manifest);
+	if (r < 0)
+		berth_manifest_deinit(&manifest);
+	else
+		*ret_manifest = manifest;
+	return r;
+}
+
 int berth_manifest_file_load(const char *path, enum berth_manifest_kind kind,
 			     const struct berth_manifest_file_spec *spec,
 			     struct berth_faults *faults, char **ret_text, size_t *ret_len,
@@ -203,7 +236,7 @@ int berth_manifest_file_load(const char *path, enum berth_manifest_kind kind,
 			r = berth_procfile_base(spec->dotenv, getenv("PORT"), &base, err);
 		if (r < 0)
 			return r;
-		r = berth_procfile_parse(text, len, base, faults, ret_manifest);
+		r = parse_procfile(text, len, base, spec->dotenv, faults, ret_manifest);
 	} else {
 		r = berth_manifest_parse_with(text, len, &source, faults, ret_manifest);
 	}

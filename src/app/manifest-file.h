@@ -27,7 +27,7 @@ BERTH_MUST_USE int berth_manifest_file_find(const char *cwd, const char *asked,
 /* What the values of the file may refer to. */
 struct berth_manifest_file_spec {
 	const struct berth_dotenv *dotenv; /* .env beside it, for ${NAME} that our environment does
-					      not have; NULL: none */
+					      not have, and each service of a Procfile; NULL: none */
 	uint16_t base; /* of a Procfile's ports; 0: PORT of .env, else ours, else 5000 */
 };
 

@@ -120,13 +120,10 @@ char **berth_stack_env_files(const struct berth_stack *stack, size_t index)
 
 	while (file && file[count])
 		count++;
-	paths = calloc(count + 2, sizeof(*paths));
+	paths = calloc(count + 1, sizeof(*paths));
 	if (!paths)
 		return NULL;
 	count = 0;
-	/* As foreman does: what stands beside a Procfile is for its processes. */
-	if (stack->kind == BERTH_MANIFEST_PROCFILE && stack->dotenv.count)
-		paths[count++] = below(stack->folder, ".env");
 	for (; file && *file && (!count || paths[count - 1]); file++)
 		paths[count++] = below(stack->folder, *file);
 	if (!count || paths[count - 1])
@@ -169,7 +166,7 @@ static int make_env(const struct berth_manifest_service *manifest,
 			       variable->value ? variable->value : "");
 		/* As it is in our own environment, and so before the same in an env_file. */
 		if (own)
-			berth_template_escape(own, &text);
+			berth_template_escape(own, NULL, NULL, &text);
 		service->env[count] = berth_str_steal(&text);
 		if (!service->env[count++])
 			return no_memory(manifest, err);

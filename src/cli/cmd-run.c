@@ -16,8 +16,8 @@ static const char *const restart_words[] = {
 		NULL,
 };
 /* What to complete; "http PATH" and its like are written with ':' where a blank is awkward. */
-static const char *const ready_words[] = { "listen", "tcp",   "http:/", "log:",
-					   "notify", "exec:", NULL };
+static const char *const ready_words[] = { "listen", "tcp",   "http:/",	 "log:",
+					   "notify", "exec:", "started", NULL };
 static const char *const signal_words[] = { "TERM", "INT", "QUIT", "HUP", "USR1", "USR2", NULL };
 static const char *const live_words[] = { "tcp", "http:/", "exec:", NULL };
 
@@ -93,7 +93,7 @@ static const struct berth_opt run_opts[] = {
 	  "let clients wait so long for the next life; 0: they are refused", .preset = "30s" },
 
 	{ 0, "ready", "HOW", BERTH_AT(STRING, struct berth_run_args, ready),
-	  "what makes it ready: listen, tcp, \"http PATH\", \"log PATTERN\", notify or \"exec COMMAND\"; default listen",
+	  "what makes it ready: listen, tcp, \"http PATH\", \"log PATTERN\", notify, \"exec COMMAND\" or started; default listen",
 	  .group = "Ready and alive", .complete = BERTH_COMPLETE_WORDS, .words = ready_words },
 	{ 0, "start-timeout", "TIME", BERTH_AT(DURATION, struct berth_run_args, start_timeout_ms),
 	  "not ready after TIME: it has failed", .min = 1 },

@@ -367,9 +367,11 @@ static int parse_checks(const struct berth_run_args *args, struct berth_job *job
 		return usage(err, "--live needs a port, and --port none is none",
 			     "--live \"exec COMMAND\" needs none");
 	if (args->ready && job->ready.kind != BERTH_CHECK_LOG &&
-	    job->ready.kind != BERTH_CHECK_NOTIFY && job->ready.kind != BERTH_CHECK_EXEC)
+	    job->ready.kind != BERTH_CHECK_NOTIFY && job->ready.kind != BERTH_CHECK_EXEC &&
+	    job->ready.kind != BERTH_CHECK_NONE)
 		return usage(err, "--port none: nothing can be asked on a port",
-			     "--ready \"log PATTERN\", \"exec COMMAND\" and notify need none");
+			     "--ready \"log PATTERN\", \"exec COMMAND\", notify and started need "
+			     "none");
 	return 0;
 }
 

@@ -19,7 +19,7 @@ static const struct {
 	const char *word, *arg;
 	bool live;
 } kinds[] = {
-	[BERTH_CHECK_NONE] = { "none" }, /* not a word of the user's: leave the option out */
+	[BERTH_CHECK_NONE] = { "started" },
 	[BERTH_CHECK_LISTEN] = { "listen" },
 	[BERTH_CHECK_TCP] = { "tcp", .live = true },
 	[BERTH_CHECK_HTTP] = { "http", "PATH", .live = true },
@@ -40,13 +40,13 @@ static const char *show(const char *text, size_t len, struct shown *shown)
 
 static int refuse_word(const char *text, size_t len, bool live, struct berth_err *err)
 {
-	const char *words[BERTH_ARRAY_SIZE(kinds)] = { NULL };
+	const char *words[BERTH_ARRAY_SIZE(kinds) + 1] = { NULL };
 	const char *closest;
 	struct shown shown;
 	char word[16] = "";
 	size_t count = 0;
 
-	for (size_t i = BERTH_CHECK_NONE + 1; i < BERTH_ARRAY_SIZE(kinds); i++)
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(kinds); i++)
 		if (!live || kinds[i].live)
 			words[count++] = kinds[i].word;
 	if (len < sizeof(word))
@@ -59,17 +59,20 @@ static int refuse_word(const char *text, size_t len, bool live, struct berth_err
 	else if (live)
 		berth_err_hint(err, "tcp, 'http PATH' or 'exec COMMAND'");
 	else
-		berth_err_hint(err,
-			       "listen, tcp, 'http PATH', 'log PATTERN', notify or 'exec COMMAND'");
+		berth_err_hint(err, "listen, tcp, 'http PATH', 'log PATTERN', notify, "
+				    "'exec COMMAND' or started");
 	return -EINVAL;
 }
 
-static enum berth_check_kind find_kind(const char *word, size_t len)
+static bool find_kind(const char *word, size_t len, enum berth_check_kind *ret_kind)
 {
-	for (size_t i = BERTH_CHECK_NONE + 1; i < BERTH_ARRAY_SIZE(kinds); i++)
-		if (strlen(kinds[i].word) == len && !memcmp(kinds[i].word, word, len))
-			return (enum berth_check_kind)i;
-	return BERTH_CHECK_NONE;
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(kinds); i++) {
+		if (strlen(kinds[i].word) != len || memcmp(kinds[i].word, word, len) != 0)
+			continue;
+		*ret_kind = (enum berth_check_kind)i;
+		return true;
+	}
+	return false;
 }
 
 /* It goes into a request line as it is: printable ASCII without blanks (RFC 9112, section 3.2). */
@@ -168,10 +171,10 @@ int berth_check_parse(const char *text, bool live, struct berth_check *ret_check
 {
 	size_t len = strcspn(text, " :");
 	const char *arg = text[len] ? text + len + 1 : NULL;
-	enum berth_check_kind kind = find_kind(text, len);
+	enum berth_check_kind kind;
 	int r;
 
-	if (kind == BERTH_CHECK_NONE)
+	if (!find_kind(text, len, &kind))
 		return refuse_word(text, len, live, err);
 	if (live && !kinds[kind].live) {
 		berth_err_set(err, -EINVAL, BERTH_ERR_USAGE,

@@ -9,7 +9,7 @@
 
 /* The words are those of --ready and --live. */
 enum berth_check_kind {
-	BERTH_CHECK_NONE, /* it is when it runs */
+	BERTH_CHECK_NONE, /* "started": it is when it runs; it is not asked whether it lives */
 	BERTH_CHECK_LISTEN, /* its own listen() */
 	BERTH_CHECK_TCP, /* a connection is accepted */
 	BERTH_CHECK_HTTP, /* GET @arg is answered with 200-399 */
@@ -24,8 +24,8 @@ struct berth_check {
 };
 
 /*
- * "listen", "tcp", "http PATH", "log PATTERN", "notify", "exec COMMAND"; also with ':' in the place
- * of the space. @live: what --live takes, "tcp", "http PATH" and "exec COMMAND" only. -EINVAL with
+ * "listen", "tcp", "http PATH", "log PATTERN", "notify", "exec COMMAND", "started"; also with ':' in
+ * the place of the space. @live: what --live takes, "tcp", "http PATH" and "exec COMMAND" only. -EINVAL with
  * @err (USAGE).
  */
 BERTH_MUST_USE int berth_check_parse(const char *text, bool live, struct berth_check *ret_check,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/parse.h"
-#include "stack/draft.h"
+#include "stack/template.h"
 
 /* ---- variables ---- */
 
@@ -80,7 +80,7 @@ static void add_text(struct berth_str *out, const char *text, size_t len)
 	BERTH_AUTO_FREE char *piece = strndup(text, len);
 
 	if (piece)
-		berth_draft_escape(out, piece, false);
+		berth_template_escape(piece, NULL, NULL, out);
 	else
 		out->failed = true;
 }

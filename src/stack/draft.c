@@ -229,60 +229,6 @@ bool berth_draft_keep(struct berth_draft *draft, size_t mark, const struct berth
 	return true;
 }
 
-/* ---- text ---- */
-
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* "{name}" at @text, as stack/template.c takes it or wider: its length, 0 for none. */
-static size_t template_len(const char *text)
-{
-	size_t len = 1;
-
-	if (text[0] != '{' || !is_letter(text[1]))
-		return 0;
-	while (is_letter(text[len]) || (text[len] >= '0' && text[len] <= '9') ||
-	       (text[len] && strchr("_-.", text[len])))
-		len++;
-	return text[len] == '}' ? len + 1 : 0;
-}
-
-/* What a template of one service alone knows: {port}, {port.ws}. */
-static bool is_ours(const char *text, size_t len)
-{
-	static const char *const names[] = { "port", "url", "host", "id" };
-
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(names); i++) {
-		size_t n = strlen(names[i]);
-
-		if (len >= n + 2 && memcmp(text + 1, names[i], n) == 0 &&
-		    (text[n + 1] == '}' || (text[n + 1] == '.' && i < 2)))
-			return true;
-	}
-	return false;
-}
-
-void berth_draft_escape(struct berth_str *out, const char *text, bool ours)
-{
-	while (*text) {
-		size_t len = template_len(text);
-
-		if (*text == '$') {
-			len = 1 + strspn(text + 1, "{");
-			berth_str_add_bytes(out, text, len);
-		} else if (len > 0 && !(ours && is_ours(text, len))) {
-			berth_str_add(out, "{");
-			berth_str_add_bytes(out, text, len);
-			berth_str_add(out, "}");
-		} else {
-			berth_str_add_bytes(out, text, len = 1);
-		}
-		text += len;
-	}
-}
-
 /* ---- the whole ---- */
 
 static const char foot[] =

@@ -78,12 +78,6 @@ void berth_draft_comment(struct berth_draft *draft, int depth, const char *text)
 void berth_draft_note(struct berth_draft *draft, const char *fmt, ...) BERTH_PRINTF(2, 3);
 
 /*
- * @text with {name} as {{name}}, so that a template has it back as it was; with @ours, {port} and
- * its like stay what they are.
- */
-void berth_draft_escape(struct berth_str *out, const char *text, bool ours);
-
-/*
  * The whole file: a head that says from what it was made (@from: "package.json"), the services, and
  * what else there may be. @project: its name, "" for none. The caller frees it; NULL: out of
  * memory.

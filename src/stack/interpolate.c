@@ -104,7 +104,7 @@ static int add_value(const struct reference *reference,
 	char shown[128];
 
 	if (value && *value && source->literal)
-		berth_template_escape(value, out);
+		berth_template_escape(value, NULL, NULL, out);
 	else if (value && *value)
 		berth_str_add(out, value);
 	else if (reference->operator== '-')

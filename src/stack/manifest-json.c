@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "base/value.h"
 #include "stack/manifest-keys.h"
-#include "stack/template.h"
+#include "stack/procfile.h"
 
 struct writer {
 	const struct berth_manifest *manifest;
@@ -83,40 +83,15 @@ static json_t *duration_json(const struct berth_manifest_key *key, int64_t ms)
 	return json_string(berth_value_format_duration(ms, text));
 }
 
-static bool is_ours(const char *name, size_t len)
-{
-	static const char *const names[] = { "port", "port.main", "url", "url.main", "host", "id" };
-
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(names); i++) {
-		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
-			return true;
-	}
-	return false;
-}
-
-/* In a berth.yaml every {name} is ours, so that those of others are doubled. */
-static json_t *shell_json(const char *text)
-{
-	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
-	size_t at = 0, done = 0, len;
-	const char *name;
-
-	while (berth_template_next(text, &at, &name, &len)) {
-		if (is_ours(name, len))
-			continue;
-		berth_str_add_bytes(&out, text + done, (size_t)(name - text) - 1 - done);
-		berth_str_addf(&out, "{{%.*s}}", (int)len, name);
-		done = at;
-	}
-	berth_str_add(&out, text + done);
-	return berth_str_text(&out) ? berth_json_text(berth_str_text(&out)) : NULL;
-}
-
 static json_t *command_json(const struct writer *writer,
 			    const struct berth_manifest_command *command)
 {
-	if (command->text && writer->form == BERTH_MANIFEST_JSON_PROCFILE)
-		return shell_json(command->text);
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str text = { 0 };
+
+	if (command->text && writer->form == BERTH_MANIFEST_JSON_PROCFILE) {
+		berth_procfile_yaml_text(writer->manifest, command->text, &text);
+		return berth_str_text(&text) ? berth_json_text(berth_str_text(&text)) : NULL;
+	}
 	return command->text ? berth_json_text(command->text) : words_json(writer, command->argv);
 }
 
@@ -247,8 +222,6 @@ static json_t *check_json(const struct writer *writer, const struct berth_check 
 	size_t size = (check->arg ? strlen(check->arg) : 0) + 32;
 	BERTH_AUTO_FREE char *text = malloc(size);
 
-	if (check->kind == BERTH_CHECK_NONE)
-		return json_null();
 	if (!text)
 		return NULL;
 	berth_check_format(check, text, size);
@@ -290,7 +263,8 @@ static json_t *form_json(const struct writer *writer, const struct berth_manifes
 	case BERTH_MANIFEST_T_READY:
 		return check_json(writer, &service->ready);
 	case BERTH_MANIFEST_T_LIVE:
-		return check_json(writer, &service->live);
+		return service->live.kind == BERTH_CHECK_NONE ? json_null()
+							      : check_json(writer, &service->live);
 	case BERTH_MANIFEST_T_RESTART:
 		return json_string(berth_service_restart_name(service->policy.restart));
 	case BERTH_MANIFEST_T_LIMIT:
@@ -409,9 +383,13 @@ static json_t *services_json(const struct writer *writer, const char *const *onl
 
 	for (size_t i = 0; i < writer->manifest->service_count; i++) {
 		const struct berth_manifest_service *service = &writer->manifest->services[i];
+		char name[BERTH_NAME_MAX];
 
+		berth_str_copy(name, sizeof(name), service->name);
+		if (writer->form == BERTH_MANIFEST_JSON_PROCFILE)
+			berth_procfile_yaml_name(writer->manifest, i, name);
 		if (is_wanted(only, service->name) &&
-		    json_object_set_new(map, service->name, service_json(writer, service)) < 0)
+		    json_object_set_new(map, name, service_json(writer, service)) < 0)
 			return NULL;
 	}
 	return json_incref(map);

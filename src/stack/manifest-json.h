@@ -9,7 +9,7 @@ enum berth_manifest_json_form {
 	BERTH_MANIFEST_JSON_WHOLE, /* every key, null where nothing is said */
 	/* What berth.yaml would have to say: no defaults, and ${ and $$ so that they stay. */
 	BERTH_MANIFEST_JSON_YAML,
-	/* The same of a Procfile, where braces that are not exactly ours are the shell's. */
+	/* The same of a Procfile, where other names and braces hold (berth_procfile_yaml_text). */
 	BERTH_MANIFEST_JSON_PROCFILE,
 };
 

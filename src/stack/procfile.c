@@ -3,9 +3,11 @@
 #include "stack/procfile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/parse.h"
+#include "stack/template.h"
 
 enum {
 	LINE_STEP = 100, /* between the ports of two lines */
@@ -226,6 +228,64 @@ int berth_procfile_parse(const char *text, size_t len, uint16_t base, struct ber
 	}
 	*ret_manifest = manifest;
 	return 0;
+}
+
+/* --- as a berth.yaml --------------------------------------------------------------------------- */
+
+void berth_procfile_yaml_name(const struct berth_manifest *manifest, size_t index,
+			      char ret_name[BERTH_NAME_MAX])
+{
+	const char *name = manifest->services[index].name;
+
+	berth_str_copy(ret_name, BERTH_NAME_MAX, name);
+	if (!berth_manifest_is_word(name))
+		return;
+	for (unsigned int i = 2;
+	     strcmp(ret_name, name) == 0 || berth_manifest_find(manifest, ret_name) >= 0; i++)
+		snprintf(ret_name, BERTH_NAME_MAX, "%.8s-%u", name, i);
+}
+
+/* "port", "url.main", "host": the @len bytes at @name. Each line has one port. */
+static bool is_known(const char *name, size_t len)
+{
+	static const char *const words[] = { "port", "port.main", "url", "url.main", "host" };
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(words); i++) {
+		if (strlen(words[i]) == len && !memcmp(words[i], name, len))
+			return true;
+	}
+	return false;
+}
+
+/* What is filled in, its service's own before those of others (app/expand.c). */
+static bool add_known(const void *arg, const char *name, size_t len, struct berth_str *out)
+{
+	const struct berth_manifest *manifest = arg;
+	char service[BERTH_NAME_MAX] = "";
+	const char *dot = memchr(name, '.', len);
+	size_t first = dot ? (size_t)(dot - name) : len;
+	int index;
+
+	if (is_known(name, len) || (len == 2 && !memcmp(name, "id", len))) {
+		berth_str_add_bytes(out, name, len);
+		return true;
+	}
+	if (!dot || first >= sizeof(service) || !is_known(dot + 1, len - first - 1))
+		return false;
+	memcpy(service, name, first);
+	index = berth_manifest_find(manifest, service);
+	if (index < 0)
+		return false;
+	berth_procfile_yaml_name(manifest, (size_t)index, service);
+	berth_str_add(out, service);
+	berth_str_add_bytes(out, dot, len - first);
+	return true;
+}
+
+void berth_procfile_yaml_text(const struct berth_manifest *manifest, const char *text,
+			      struct berth_str *out)
+{
+	berth_template_escape(text, add_known, manifest, out);
 }
 
 int berth_procfile_base(const struct berth_dotenv *dotenv, const char *environment,

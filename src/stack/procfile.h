@@ -23,6 +23,19 @@ BERTH_MUST_USE int berth_procfile_parse(const char *text, size_t len, uint16_t b
 					struct berth_manifest *ret_manifest);
 
 /*
+ * As a berth.yaml has it. There no service is called "host" or what else is a word of templates: it
+ * gets a number behind its name.
+ */
+void berth_procfile_yaml_name(const struct berth_manifest *manifest, size_t index,
+			      char ret_name[BERTH_NAME_MAX]);
+/*
+ * A command of @manifest, a Procfile: there all {name} would be filled in, here only what berth
+ * knows. The names of services are those of berth_procfile_yaml_name().
+ */
+void berth_procfile_yaml_text(const struct berth_manifest *manifest, const char *text,
+			      struct berth_str *out);
+
+/*
  * The number of the first line where no flag says it: PORT of @dotenv (NULL: there is no file),
  * else @environment, the value of PORT there (NULL: not set), else 5000. Foreman's order: with a
  * Procfile .env goes before the environment. -EINVAL, code CONFIG.

@@ -138,16 +138,27 @@ int berth_template_expand(const char *text, const struct berth_template_var *var
 	return 0;
 }
 
-void berth_template_escape(const char *text, struct berth_str *out)
+void berth_template_escape(const char *text,
+			   bool (*add)(const void *arg, const char *name, size_t len,
+				       struct berth_str *out),
+			   const void *arg, struct berth_str *out)
 {
 	struct piece piece;
 
 	for (; (piece = next_piece(text)).kind != PIECE_END; text += piece.len) {
-		bool meant = piece.kind != PIECE_TEXT;
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str name = { 0 };
+		bool known = piece.name && add && add(arg, piece.name, piece.name_len, &name);
 
-		berth_str_add(out, meant ? "{" : "");
-		berth_str_add_bytes(out, piece.text, piece.len);
-		berth_str_add(out, meant ? "}" : "");
+		if (piece.kind == PIECE_NAME && known) {
+			berth_str_addf(out, "{%s}", name.text ? name.text : "");
+			out->failed = out->failed || name.failed;
+		} else if (piece.kind != PIECE_TEXT && !known) {
+			berth_str_add(out, "{");
+			berth_str_add_bytes(out, piece.text, piece.len);
+			berth_str_add(out, "}");
+		} else {
+			berth_str_add_bytes(out, piece.text, piece.len);
+		}
 	}
 }
 

@@ -21,8 +21,14 @@ struct berth_template_var {
 BERTH_MUST_USE int berth_template_expand(const char *text, const struct berth_template_var *vars,
 					 size_t count, bool strict, char **ret_text,
 					 struct berth_err *err);
-/* Add @text so that a strict template gives it back: whatever has a meaning there is doubled. */
-void berth_template_escape(const char *text, struct berth_str *out);
+/*
+ * @text, which is not strict, as a berth.yaml has it: the braces of what is not filled in are
+ * doubled. @add adds a name that is, as it is called there, or returns false; NULL: none is.
+ */
+void berth_template_escape(const char *text,
+			   bool (*add)(const void *arg, const char *name, size_t len,
+				       struct berth_str *out),
+			   const void *arg, struct berth_str *out);
 /* Does @text hold {name} for one of @vars? */
 bool berth_template_has(const char *text, const struct berth_template_var *vars, size_t count);
 /*

@@ -174,3 +174,24 @@ def test_up_starts_what_foreman_would_and_moves_what_is_taken(world):
     assert variables(world, "other.1")["PORT"] == "7101"
     world.berth("down")
     world.nothing_left()
+
+
+@ids("S1", "S4")
+@pytest.mark.parametrize("translate", [
+    lambda world: world.write("berth.yaml", world.berth("config").out),
+    lambda world: world.berth("init", "--from", "procfile")], ids=["config", "init"])
+def test_as_a_berth_yaml_it_is_the_same_stack(world, translate):
+    """The worker never listens: as a berth.yaml it was never ready, and knew neither {web.port} nor .env."""
+    world.write(".env", "WORD=hello\n")
+    web = world.victim()
+    world.write("Procfile", f"web: {shlex.join(web.argv('5000'))}\nworker: echo $WORD {{web.port}} > said; sleep 100\n")
+    before = world.berth("config", "--json").json["services"]
+    translate(world)
+    after = world.berth("config", "--json")
+    assert after.json["kind"] == "berth.yaml" and after.json["services"] == before
+    assert before["worker"]["ready"] == "started" and before["worker"]["env_file"] == [".env"]
+    world.berth("up", "-d")
+    with open(os.path.join(world.project, "said"), encoding="utf-8") as file:
+        assert file.read() == "hello 5000\n"
+    world.berth("down")
+    world.nothing_left()

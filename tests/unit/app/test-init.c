@@ -116,7 +116,17 @@ static void each_project_has_its_services(void **state)
 		  "procfile",
 		  "  web-1:\n    command: \"rails s -p $PORT {{name}} {port}\"\n    port: 7000\n    env_file: .env\n"
 		  "\n"
-		  "  worker:\n    command: x\n    port: 7100\n    env_file: .env\n",
+		  "  worker:\n    command: x\n    port: 7100\n    ready: started\n    env_file: .env\n",
+		  "",
+		  "Procfile" },
+		{ { { "Procfile", "host: x {web.port} {port.url}\nweb: y {host.port}\nport: z\n" },
+		    { ".env", "# nothing\n" } },
+		  "procfile",
+		  "  host-2:\n    command: \"x {web.port} {port-2.url}\"\n    port: 5000\n    ready: started\n"
+		  "\n"
+		  "  web:\n    command: \"y {host-2.port}\"\n    port: 5100\n"
+		  "\n"
+		  "  port-2:\n    command: z\n    port: 5200\n    ready: started\n",
 		  "",
 		  "Procfile" },
 		{ { { "Procfile.dev", "web: x" } },

@@ -290,6 +290,24 @@ static void without_a_port_a_service_is_ready_when_it_runs(void **state)
 	forget(&f);
 }
 
+static void what_has_ports_may_be_ready_when_it_runs_too(void **state)
+{
+	static const char *const lines[][MAX_WORDS] = {
+		{ "--ready=started", "x" },
+		{ "--ready=started", "--port=80", "x" },
+		{ "--ready=started", "--port=none", "x" },
+		{ "--ready=started", "--outside", "--port=80", "x" },
+	};
+	struct filled f;
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(lines); i++) {
+		fill(&f, lines[i]);
+		assert_string_equal(f.err.msg, "");
+		assert_int_equal(f.job.ready.kind, BERTH_CHECK_NONE);
+		forget(&f);
+	}
+}
+
 static void instances_do_not_tell_a_port_that_nobody_wished_for(void **state)
 {
 	struct filled f;
@@ -364,6 +382,7 @@ int main(void)
 		cmocka_unit_test(what_goes_not_together_is_refused),
 		cmocka_unit_test(what_goes_together_is_taken),
 		cmocka_unit_test(without_a_port_a_service_is_ready_when_it_runs),
+		cmocka_unit_test(what_has_ports_may_be_ready_when_it_runs_too),
 		cmocka_unit_test(instances_do_not_tell_a_port_that_nobody_wished_for),
 		cmocka_unit_test(outside_is_ready_by_a_probe_and_has_no_filter),
 		cmocka_unit_test(a_stop_command_with_a_port_needs_its_number_beforehand),

@@ -20,6 +20,7 @@ static const struct {
 	{ "listen", BERTH_CHECK_LISTEN, NULL, "listen" },
 	{ "tcp", BERTH_CHECK_TCP, NULL, "tcp", .live = true },
 	{ "notify", BERTH_CHECK_NOTIFY, NULL, "notify" },
+	{ "started", BERTH_CHECK_NONE, NULL, "started" },
 	{ "http /", BERTH_CHECK_HTTP, "/", "http /", .live = true },
 	{ "http:/a:b?c=%20&d", BERTH_CHECK_HTTP, "/a:b?c=%20&d", "http /a:b?c=%20&d",
 	  .live = true },
@@ -46,6 +47,7 @@ static const struct {
 	{ "\033[31m", "'\\e[31m'", "listen, tcp" },
 	{ "tcp 5000", "'tcp' stands alone", NULL },
 	{ "listen:", "'listen' stands alone", NULL },
+	{ "started x", "'started' stands alone", NULL },
 	{ "http", "'http' needs a PATH", "'http /health'" },
 	{ "http ", "'http' needs a PATH", "'http /health'" },
 	{ "http health", "'health' is no path", "the path alone" },
@@ -64,6 +66,7 @@ static const struct {
 	{ "log [a", "'[a' is no extended regular expression: ", "backslash" },
 	{ "listen", "'listen' tells when a service is ready", "or 'exec", .live = true },
 	{ "notify", "'notify' tells when", "or 'exec", .live = true },
+	{ "started", "'started' tells when", "or 'exec", .live = true },
 	{ "log x", "'log' tells when", "or 'exec", .live = true },
 	{ "htp", "'htp' does not tell whether a service is alive", "'http'", .live = true },
 	{ "something", "is alive", "or 'exec", .live = true },
@@ -148,7 +151,7 @@ static void a_text_that_does_not_fit_is_cut(void **state)
 	char buf[8];
 
 	assert_string_equal(berth_check_format(&http, buf, sizeof(buf)), "http /h");
-	assert_string_equal(berth_check_format(&none, buf, sizeof(buf)), "none");
+	assert_string_equal(berth_check_format(&none, buf, sizeof(buf)), "started");
 }
 
 int main(void)

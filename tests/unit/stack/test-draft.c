@@ -228,36 +228,6 @@ static void there_are_at_most_256_services(void **state)
 			    "only the first 256 services are written\n");
 }
 
-static void braces_are_escaped_where_a_template_would_take_them(void **state)
-{
-	static const struct {
-		const char *text, *escaped, *ours;
-	} rows[] = {
-		{ "{name}", "{{name}}", "{{name}}" },
-		{ "{port} {port.ws} {url} {id} {host}",
-		  "{{port}} {{port.ws}} {{url}} {{id}} {{host}}",
-		  "{port} {port.ws} {url} {id} {host}" },
-		{ "{ports} {host.x}", "{{ports}} {{host.x}}", "{{ports}} {{host.x}}" },
-		{ "{print $1} {} {a,b} {1..5} {\"a\": 1}", "{print $1} {} {a,b} {1..5} {\"a\": 1}",
-		  NULL },
-		{ "${name} $${name}", "${name} $${name}", NULL },
-		{ "{{name}}", "{{{name}}}", NULL },
-		{ "{name", "{name", NULL },
-		{ "", "", NULL },
-	};
-
-	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
-		BERTH_CLEANUP(berth_str_deinit) struct berth_str all = { 0 };
-		BERTH_CLEANUP(berth_str_deinit) struct berth_str ours = { 0 };
-
-		berth_draft_escape(&all, rows[i].text, false);
-		berth_draft_escape(&ours, rows[i].text, true);
-		assert_string_equal(berth_str_text(&all), rows[i].escaped);
-		assert_string_equal(berth_str_text(&ours),
-				    rows[i].ours ? rows[i].ours : rows[i].escaped);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,7 +239,6 @@ int main(void)
 		cmocka_unit_test(what_a_manifest_refuses_is_taken_off_again),
 		cmocka_unit_test(what_is_cut_off_may_be_had),
 		cmocka_unit_test(there_are_at_most_256_services),
-		cmocka_unit_test(braces_are_escaped_where_a_template_would_take_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

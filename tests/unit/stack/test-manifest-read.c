@@ -248,6 +248,8 @@ static void what_is_written_is_read_again(void **state)
 		"services: {a: {command: x, environment: {A: , B: '', C: 'x: y', D: \"$${A}\"}}}",
 		"services: {a: {command: x, environment: {A: \"${B:-c}\", B: \"$$${A}\"}}}",
 		"services: {a: {command: x, port: none, ready: log ^a$}}",
+		"services: {a: {command: x, port: 80, ready: started}, b: {command: y, port: none, "
+		"ready: started}}",
 		"services: {a: {command: x, ready: notify, live: exec true, loopback: true}}",
 		"services: {a: {command: x, cors: {variable: X}}, b: {command: y, cors: [a, 1, "
 		"http://x]}}",

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/yaml-write.h"
+#include "stack/manifest-json.h"
 #include "stack/procfile.h"
 
 /* "[name 5000 command]" for each service. */
@@ -180,6 +182,59 @@ static void the_base_is_that_of_env_before_the_environment(void **state)
 	assert_int_equal(base, 7000);
 }
 
+/* The berth.yaml that `berth config` prints of a Procfile. */
+static char *as_yaml(const struct berth_manifest *manifest)
+{
+	BERTH_CLEANUP(berth_str_deinit) struct berth_str yaml = { 0 };
+	BERTH_AUTO_JSON json_t *json =
+		berth_manifest_json(manifest, NULL, BERTH_MANIFEST_JSON_PROCFILE);
+
+	berth_yaml_write(json, 0, &yaml);
+	return berth_str_steal(&yaml);
+}
+
+/*
+ * {worker.port} became {{worker.port}}, which is a text; what is ready when it runs waited for its
+ * port; and {{x}} lost its braces.
+ */
+static void as_a_berth_yaml_it_is_the_same(void **state)
+{
+	static const struct {
+		const char *procfile, *yaml;
+	} rows[] = {
+		{ "web: x {port} {worker.port} {worker.url.main} {id}\nworker: y {web.host}\n",
+		  "services:\n  web:\n    command: \"x {port} {worker.port} {worker.url.main} {id}\"\n    port: "
+		  "5000\n  worker:\n    command: \"y {web.host}\"\n    port: 5100\n    ready: started\n" },
+		{ "web: {name} {worker.prot} {worker} {nobody.port} {port.x} {web.id}\nworker: {{x}} {{port}}\n",
+		  "services:\n  web:\n    command: \"{{name}} {{worker.prot}} {{worker}} {{nobody.port}} {{port.x}} "
+		  "{{web.id}}\"\n    port: 5000\n  worker:\n    command: \"{{{x}}} {{port}}\"\n    "
+		  "port: 5100\n    ready: started\n" },
+		/* There no service is called so. */
+		{ "host: x {port.port} {host} {host.port}\nhost-2: y\nport: z\n",
+		  "services:\n  host-3:\n    command: \"x {port-2.port} {host} {host-3.port}\"\n    port: 5000\n    "
+		  "ready: started\n  host-2:\n    command: \"y\"\n    port: 5100\n    ready: started\n  "
+		  "port-2:\n    command: z\n    port: 5200\n    ready: started\n" },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		BERTH_CLEANUP(berth_faults_deinit) struct berth_faults faults = { 0 };
+		BERTH_CLEANUP(berth_manifest_deinit) struct berth_manifest manifest = { 0 };
+		BERTH_CLEANUP(berth_manifest_deinit) struct berth_manifest again = { 0 };
+		BERTH_AUTO_FREE char *yaml = NULL;
+
+		assert_int_equal(berth_procfile_parse(rows[i].procfile, strlen(rows[i].procfile), 0,
+						      &faults, &manifest),
+				 0);
+		yaml = as_yaml(&manifest);
+		assert_string_equal(yaml, rows[i].yaml);
+		if (berth_manifest_parse(yaml, strlen(yaml), &faults, &again) != 0)
+			fail_msg("%s\n%s", yaml, faults.items[0].text);
+		for (size_t k = 0; k < manifest.service_count; k++)
+			assert_int_equal(again.services[k].ready.kind,
+					 manifest.services[k].ready.kind);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +244,7 @@ int main(void)
 		cmocka_unit_test(no_port_is_above_65535),
 		cmocka_unit_test(at_most_256_lines_are_services),
 		cmocka_unit_test(the_place_of_a_command_is_known),
+		cmocka_unit_test(as_a_berth_yaml_it_is_the_same),
 		cmocka_unit_test(the_base_is_that_of_env_before_the_environment),
 	};
 

@@ -129,6 +129,52 @@ static void in_a_config_doubled_braces_are_any_name(void **state)
 	assert_string_equal(text, "{prot} {x.y}");
 }
 
+static bool add(const void *arg, const char *name, size_t len, struct berth_str *out)
+{
+	if (len != strlen(arg) || memcmp(name, arg, len) != 0)
+		return false;
+	berth_str_add(out, "its.port");
+	return true;
+}
+
+/* What is made strict says the same as before. */
+static void braces_are_escaped_where_a_config_would_take_them(void **state)
+{
+	static const struct {
+		const char *text, *escaped, *known; /* the last: where {api} is */
+	} rows[] = {
+		{ "{name}", "{{name}}", NULL },
+		{ "{api} {api.x} {{api}}", "{{api}} {{api.x}} {{{api}}}",
+		  "{its.port} {{api.x}} {{api}}" },
+		{ "{ports} {host.x}", "{{ports}} {{host.x}}", NULL },
+		{ "{print $1} {} {a,b} {1..5} {\"a\": 1}", "{print $1} {} {a,b} {1..5} {\"a\": 1}",
+		  NULL },
+		/* A shell's too: doubled it would stay so. */
+		{ "{a..e} {a.}", "{a..e} {a.}", NULL },
+		{ "${name} $${name}", "${name} $${name}", NULL },
+		{ "{{name}}", "{{{name}}}", NULL },
+		{ "{name", "{name", NULL },
+		{ "", "", NULL },
+	};
+
+	for (size_t i = 0; i < BERTH_ARRAY_SIZE(rows); i++) {
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str none = { 0 };
+		BERTH_CLEANUP(berth_str_deinit) struct berth_str known = { 0 };
+		BERTH_AUTO_FREE char *again = NULL;
+		struct berth_err err = { 0 };
+
+		berth_template_escape(rows[i].text, NULL, NULL, &none);
+		berth_template_escape(rows[i].text, add, "api", &known);
+		assert_string_equal(berth_str_text(&none), rows[i].escaped);
+		assert_string_equal(berth_str_text(&known),
+				    rows[i].known ? rows[i].known : rows[i].escaped);
+		assert_int_equal(berth_template_expand(none.text ? none.text : "", NULL, 0, true,
+						       &again, &err),
+				 0);
+		assert_string_equal(again, rows[i].text);
+	}
+}
+
 static void having_is_what_would_be_replaced(void **state)
 {
 	static const struct {
@@ -169,6 +215,7 @@ int main(void)
 		cmocka_unit_test(on_a_command_line_unknown_names_stay),
 		cmocka_unit_test(in_a_config_unknown_names_are_errors),
 		cmocka_unit_test(in_a_config_doubled_braces_are_any_name),
+		cmocka_unit_test(braces_are_escaped_where_a_config_would_take_them),
 		cmocka_unit_test(having_is_what_would_be_replaced),
 		cmocka_unit_test(names_are_found_one_after_the_other),
 	};
