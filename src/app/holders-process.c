@@ -520,10 +520,13 @@ static bool has_environment(const json_t *record, const struct marks *marks)
 	return berth_procfs_environ_has(marks->stat.id.pid, mark, &has) == 0 && has;
 }
 
-/* Of @records of one supervisor, the one whose tree @process is in; NULL: that does not show. */
+/*
+ * Of @records of one supervisor, the one whose tree @process is in; NULL: that does not show.
+ * @likely (NULL: none) is looked at first: a record is not read whole before it is.
+ */
 static const json_t *find_by_tree(const struct berth_holders_processes *processes,
 				  const struct berth_holders_process *process,
-				  const json_t *records)
+				  const json_t *records, const json_t *likely)
 {
 	/* The surest and cheapest first. Only orphans of a tree without a keeper need the others. */
 	static bool (*const has[])(const json_t *record, const struct marks *marks) = {
@@ -536,6 +539,8 @@ static const json_t *find_by_tree(const struct berth_holders_processes *processe
 	const json_t *record, *found = NULL;
 	size_t i;
 
+	if (likely && has_tree(likely, &marks))
+		return likely;
 	for (size_t k = 0; !found && k < BERTH_ARRAY_SIZE(has); k++) {
 		if (k == 1 && (berth_procfs_stat(process->id.pid, &marks.stat) < 0 ||
 			       berth_cgroup_of(process->id.pid, &marks.cgroups) < 0))
@@ -567,7 +572,7 @@ const json_t *berth_holders_process_record(const struct berth_holders_processes 
 	if (process->id.pid == process->supervisor)
 		return by_port;
 	/* The number alone does not tell: it may be another one's in UDP, or of a connection. */
-	by_tree = find_by_tree(processes, process, records);
+	by_tree = find_by_tree(processes, process, records, by_port);
 	return by_tree ? by_tree : by_port;
 }
 
