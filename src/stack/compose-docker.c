@@ -220,14 +220,23 @@ bool berth_compose_docker_value(struct berth_compose_docker *service, const char
 {
 	BERTH_CLEANUP(berth_str_deinit) struct berth_str out = { 0 };
 	size_t mark = service->draft->services.len;
+	const char *text;
+	char what[SHOWN];
 
 	if (!berth_compose_text_value(&out, value))
 		look_at(service, key, unknown_form);
-	if (berth_str_text(&out))
-		berth_draft_value(service->draft, within ? 2 : 1, key, berth_str_text(&out), NULL);
-	else
+	text = berth_str_text(&out);
+	if (!text) {
 		service->failed = true;
-	return berth_compose_docker_keep(service, mark, within, key);
+		return false;
+	}
+	berth_draft_value(service->draft, within ? 2 : 1, key, text, NULL);
+	/* The reason is about what it comes to, where its variables are not set. */
+	if (strstr(text, "${"))
+		snprintf(what, sizeof(what), "%s: %s", key, text);
+	else
+		berth_str_copy(what, sizeof(what), key);
+	return berth_compose_docker_keep(service, mark, within, what);
 }
 
 static void write_same(struct berth_compose_docker *service)

@@ -117,9 +117,9 @@ static void services_are_containers(void **state)
 		{ "services: {a: {image: x, entrypoint: ['']}, b: {image: y, entrypoint: null}}",
 		  "  a:\n    command: " RUN "--entrypoint= x\"\n" END
 		  "    port: none\n\n  b:\n    command: " RUN "y\"\n" END "    port: none\n" },
-		{ "services: {a: {image: x, environment: {A: 'no', B: null}}}",
-		  "  a:\n    command: " RUN "-e A -e B x\"\n" END
-		  "    port: none\n    environment:\n      A: \"no\"\n" },
+		{ "services: {a: {image: x, environment: {A: 'no', B: null, C: ''}}}",
+		  "  a:\n    command: " RUN "-e A -e B -e C x\"\n" END
+		  "    port: none\n    environment:\n      A: \"no\"\n      C: \"\"\n" },
 		{ "services: {a: {image: x, depends_on: [B]}, B: {image: y}}",
 		  "  a:\n    command: " RUN "x\"\n" END
 		  "    port: none\n    depends_on: [b]\n\n  b:\n    "
@@ -229,7 +229,8 @@ static void what_is_left_out_is_told_with_its_reason(void **state)
 		{ "services: {a: {image: x, restart: 'on-failure:50'}}",
 		  "a: 'restart' is left out: 'restart' takes on-failure:N with N from 1 to 32, not "
 		  "'on-failure:50'\n" },
-		{ "services: {a: {image: x, restart: '${R}'}}", "a: 'restart' is left out: " },
+		{ "services: {a: {image: x, restart: '${R}'}}",
+		  "a: 'restart: ${R}' is left out: 'restart' takes one of " },
 		{ "services: {a: {image: x, stop_grace_period: soon}}",
 		  "a: 'stop_grace_period' is left out: " },
 		{ "services: {a: {image: x, environment: {weird name: 1, B: 2}}}",
@@ -241,7 +242,7 @@ static void what_is_left_out_is_told_with_its_reason(void **state)
 		  "service_completed_successfully}}}}",
 		  "a: 'restart' is left out: 'a' is never completed: it is always started again\n" },
 		{ "services: {a: {image: x, environment: {A: '${B:-{foo}}'}}}",
-		  "a: 'A' is left out: nothing is called '{foo}' here\n" },
+		  "a: 'A: ${B:-{foo}}' is left out: nothing is called '{foo}' here\n" },
 		{ "services: {a: {image: x, user: '${B:-{foo}}'}}",
 		  "a: 'user' is left out: nothing is called '{foo}' here\n" },
 		{ "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a, b]}}",
