@@ -45,7 +45,7 @@ PLAIN = ("0", "0", "0", "child")
 class Two:
     """alpha and beta, of which @busy has what is asked for. Without a port of their own each is ready as it runs."""
 
-    def __init__(self, world, busy, how, udp=5353):
+    def __init__(self, world, busy, how, udp=6353):
         self.world = world
         self.server = socket.create_server(("127.0.0.1", 0))
         words = {"alpha": PLAIN, "beta": PLAIN}
@@ -97,12 +97,12 @@ def test_a_connection_out_is_of_the_service_that_made_it(world, two, busy, other
 @pytest.mark.parametrize("how", ["child", "orphan", "daemon"])
 def test_a_udp_socket_is_of_the_service_that_has_it(world, two, how):
     pair = two("beta", how)
-    holders = pair.who(5353, "udp")
+    holders = pair.who(6353, "udp")
     assert [(holder["pid"], holder["service"]["label"]) for holder in holders] == [(pair.pid, "shop/beta")], holders
     rows = world.berth("ls", "-m", "-u", "--json").json["listeners"]
-    assert [(row["pid"], row["service"]["label"]) for row in rows if row["port"] == 5353] == [
+    assert [(row["pid"], row["service"]["label"]) for row in rows if row["port"] == 6353] == [
         (pair.pid, "shop/beta")], rows
-    world.berth("free", "-u", "5353")
+    world.berth("free", "-u", "6353")
     assert pair.stack.states() == {"alpha": "ready"}
 
 

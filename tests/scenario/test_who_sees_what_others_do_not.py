@@ -578,18 +578,18 @@ def test_holders_that_end_meanwhile(world):
 def test_a_services_port_of_udp_is_asked_for_in_udp(world):
     """`berth who dns` said that its port was free, since it is in TCP."""
     victim = world.victim()
-    stack = Stack(world, dns={"command": victim.argv("udp:5353", 5000), "ports": {"http": 5000, "dns": "5353/udp"}})
+    stack = Stack(world, dns={"command": victim.argv("udp:6354", 5000), "ports": {"http": 5000, "dns": "6354/udp"}})
     stack.up()
     ports = look(world, "dns")
-    assert set(ports) == {(5000, "tcp"), (5353, "udp"), "unseen"}
-    assert {holder["service"]["label"] for holder in ports[5353, "udp"]["holders"]} == {"shop/dns"}
-    assert ports[5353, "udp"]["fix"] == ["berth", "stop", "5353"]
+    assert set(ports) == {(5000, "tcp"), (6354, "udp"), "unseen"}
+    assert {holder["service"]["label"] for holder in ports[6354, "udp"]["holders"]} == {"shop/dns"}
+    assert ports[6354, "udp"]["fix"] == ["berth", "stop", "6354"]
     lines = [tuple(line.split()[:2]) for line in world.berth("who", "dns").out.splitlines()]
-    assert lines[0] == ("PORT", "PROTO") and set(lines[1:]) == {("5000", "tcp"), ("5353", "udp")}
+    assert lines[0] == ("PORT", "PROTO") and set(lines[1:]) == {("5000", "tcp"), ("6354", "udp")}
     # With --udp its TCP port in both, and each once, however often it is meant.
-    assert set(look(world, "--udp", "dns", "5353", "dns")) == {
-        (5000, "tcp"), (5000, "udp"), (5353, "udp"), (5353, "tcp"), "unseen"}
-    assert set(look(world, "5353", check=ALL_FREE)) == {(5353, "tcp"), "unseen"}
+    assert set(look(world, "--udp", "dns", "6354", "dns")) == {
+        (5000, "tcp"), (5000, "udp"), (6354, "udp"), (6354, "tcp"), "unseen"}
+    assert set(look(world, "6354", check=ALL_FREE)) == {(6354, "tcp"), "unseen"}
 
 
 # --- nothing is disturbed ---
