@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/end-text.h"
+#include "cli/ends.h"
 #include "cli/service-columns.h"
 #include "cli/services.h"
 
@@ -270,32 +271,60 @@ static void print_service(struct berth_cli *cli, const json_t *service)
 	print_tail(cli, service);
 }
 
-/* The last end of what does not run: of @word, or of each service of the project. */
+static bool is_meant(const struct berth_services *services, const struct berth_opt_list *operands,
+		     const json_t *end)
+{
+	for (size_t i = 0; i < operands->count; i++)
+		if (berth_ends_is_named(end, &services->here, operands->items[i]))
+			return true;
+	return !operands->count &&
+	       strcmp(berth_json_string(end, "root", ""), services->here.root) == 0;
+}
+
+/* Of several instances all that were wanted in the life of @records; else the last one stands for all. */
+static bool is_new(const json_t *records, const json_t *documents, const json_t *end)
+{
+	const char *by = berth_json_string(json_object_get(end, "exit"), "by", "");
+	bool alone = strcmp(by, "scale") == 0 || !berth_ends_is_of_stack(records, end);
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach (documents, i, other)
+		if (berth_ends_is_same_instance(other, end) ||
+		    (alone && berth_ends_is_same_service(other, end)))
+			return false;
+	return true;
+}
+
+/*
+ * The last end of what does not run: of those that are named, or of each service of the project;
+ * where something runs, of each one that was started with it.
+ */
 static json_t *last_ends(const struct berth_services *services,
-			 const struct berth_opt_list *operands, const json_t *running)
+			 const struct berth_opt_list *operands, const json_t *records,
+			 const json_t *running)
 {
 	BERTH_AUTO_JSON json_t *ends = NULL;
-	BERTH_AUTO_JSON json_t *seen = json_object();
+	BERTH_AUTO_JSON json_t *seen = json_copy((json_t *)(uintptr_t)running);
 	json_t *last = json_array();
 	json_t *end;
 	size_t i;
 
-	json_array_foreach (running, i, end)
-		json_object_set_new(seen, berth_json_string(end, "service", ""), json_true());
 	if (berth_history_load(&ends) < 0)
 		return last;
 	json_array_foreach (ends, i, end) {
-		const char *service = berth_json_string(end, "service", "");
-		bool meant = !operands->count;
+		bool new;
 
-		for (size_t j = 0; j < operands->count; j++)
-			meant |= strcmp(operands->items[j], service) == 0 ||
-				 strcmp(operands->items[j], berth_json_string(end, "id", "")) == 0;
-		if (!meant ||
-		    strcmp(berth_json_string(end, "root", ""), services->here.root) != 0 ||
-		    json_object_get(seen, service))
+		if (berth_history_is_freed(end) || !is_meant(services, operands, end))
 			continue;
-		json_object_set_new(seen, service, json_true());
+		new = is_new(records, seen, end);
+		/* Whatever it was, those before it are older still. */
+		json_array_append(seen, end);
+		if (!new)
+			continue;
+		if (!operands->count && json_array_size(running) &&
+		    !berth_ends_is_of_stack(records, end))
+			continue;
 		json_array_append(last, end);
 	}
 	return last;
@@ -303,22 +332,22 @@ static json_t *last_ends(const struct berth_services *services,
 
 static void print_end(struct berth_cli *cli, const json_t *end)
 {
-	char text[256];
+	char text[256], label[BERTH_ENDS_LABEL_SIZE];
 	const json_t *last;
 	size_t i;
 
-	berth_out_result(&cli->out, "%s/%s  %s  %s\n", berth_json_string(end, "project", "?"),
-			 berth_json_string(end, "service", "?"),
+	berth_out_result(&cli->out, "%s  %s  %s\n", berth_ends_label(end, label),
 			 berth_json_string(end, "state", "stopped"),
 			 berth_end_text(end, berth_time_now_ms(), text, sizeof(text)));
 	json_array_foreach (json_object_get(end, "last_lines"), i, last)
 		berth_out_result(&cli->out, "  | %s\n", json_string_value(last));
 }
 
-static int exit_of(const json_t *running, const json_t *ended)
+/* @named: what has done what it had to do is asked for, too, and does not run. */
+static int exit_of(const json_t *running, const json_t *ended, bool named)
 {
 	const json_t *service;
-	size_t i;
+	size_t i, missing = 0;
 
 	json_array_foreach (running, i, service) {
 		const char *state = berth_json_string(service, "state", "");
@@ -328,7 +357,14 @@ static int exit_of(const json_t *running, const json_t *ended)
 		    strcmp(berth_json_string(service, "health", ""), "failing") == 0)
 			return 1;
 	}
-	return json_array_size(ended) || !json_array_size(running) ? EXIT_NOT_RUNNING : 0;
+	if (!json_array_size(running))
+		return EXIT_NOT_RUNNING;
+	json_array_foreach (ended, i, service) {
+		if (has_failed(service))
+			return 1;
+		missing += named || !berth_ends_has_completed(service);
+	}
+	return missing ? EXIT_NOT_RUNNING : 0;
 }
 
 static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *err)
@@ -346,13 +382,11 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		return r;
 	r = berth_services_select(&services, &cli->operands, &found, err);
 	running = berth_services_ask_all(found);
-	ended = last_ends(&services, &cli->operands, running);
+	ended = last_ends(&services, &cli->operands, found, running);
 	berth_services_deinit(&services);
 	if (r < 0 && !json_array_size(ended))
 		return r;
-	/* Ended is an answer too; without a name, only where nothing runs. */
-	if (!cli->operands.count && json_array_size(running))
-		json_array_clear(ended);
+	/* Ended is an answer too. */
 	*err = (struct berth_err){ 0 };
 	if (cli->out.json) {
 		json_array_foreach (ended, i, service) {
@@ -374,7 +408,7 @@ static int run_status(struct berth_cli *cli, void *arguments, struct berth_err *
 		if (!json_array_size(running) && !json_array_size(ended))
 			berth_out_say(&cli->out, "nothing of this project runs");
 	}
-	return exit_of(running, ended);
+	return exit_of(running, ended, cli->operands.count > 0);
 }
 
 const struct berth_cmd berth_cmd_status = {

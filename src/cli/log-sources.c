@@ -15,6 +15,7 @@
 #include "app/find.h"
 #include "app/history.h"
 #include "base/time.h"
+#include "cli/ends.h"
 #include "os/child.h"
 #include "os/procfs.h"
 
@@ -91,27 +92,6 @@ static bool has_same(const json_t *a, const json_t *b, const char *key)
 	return one == other || json_equal(one, other);
 }
 
-/* Was it part of a stack of which something runs, and is it since that was started? */
-static bool is_of_stack(const json_t *records, const json_t *end)
-{
-	int64_t ended_ms;
-	json_t *record;
-	size_t i;
-
-	if (!berth_json_string(end, "stack", NULL) ||
-	    berth_time_parse(berth_json_string(end, "ended_at", ""), &ended_ms) < 0)
-		return false;
-	json_array_foreach (records, i, record) {
-		const json_t *service = berth_registry_service(record);
-		struct berth_proc_id id = berth_registry_process(record, "supervisor");
-
-		if (has_same(service, end, "stack") && has_same(service, end, "copy") &&
-		    berth_procfs_start_ms(id.start_ticks) <= ended_ms)
-			return true;
-	}
-	return false;
-}
-
 /* Is the same instance there already, in a later life? */
 static bool has_instance(const json_t *documents, const json_t *end)
 {
@@ -119,8 +99,7 @@ static bool has_instance(const json_t *documents, const json_t *end)
 	size_t i;
 
 	json_array_foreach (documents, i, service)
-		if (has_same(service, end, "service") && has_same(service, end, "instance") &&
-		    has_same(service, end, "copy"))
+		if (berth_ends_is_same_instance(service, end))
 			return true;
 	return false;
 }
@@ -135,8 +114,8 @@ static void add_ended(const json_t *records, json_t *documents)
 	if (berth_history_load(&ends) < 0)
 		return;
 	json_array_foreach (ends, i, end)
-		if (!berth_history_is_freed(end) && log_of(end) && is_of_stack(records, end) &&
-		    !has_instance(documents, end))
+		if (!berth_history_is_freed(end) && log_of(end) &&
+		    berth_ends_is_of_stack(records, end) && !has_instance(documents, end))
 			json_array_append(documents, end);
 }
 

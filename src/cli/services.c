@@ -13,6 +13,7 @@
 #include "app/sweep.h"
 #include "base/str.h"
 #include "cli/ended.h"
+#include "cli/ends.h"
 
 enum {
 	ARGV_SHOWN = 32, /* words of a command in a hint */
@@ -184,9 +185,7 @@ json_t *berth_services_last_end(const struct berth_services *services, const cha
 	if (berth_history_load(&ends) < 0)
 		return NULL;
 	json_array_foreach (ends, i, end)
-		if (strcmp(berth_json_string(end, "root", ""), services->here.root) == 0 &&
-		    (strcmp(berth_json_string(end, "service", ""), word) == 0 ||
-		     strcmp(berth_json_string(end, "id", ""), word) == 0))
+		if (berth_ends_is_named(end, &services->here, word))
 			return json_incref(end);
 	return NULL;
 }

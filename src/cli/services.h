@@ -46,7 +46,7 @@ BERTH_MUST_USE int berth_services_one(struct berth_services *services, const cha
 				      json_t **ret_record, struct berth_err *err);
 
 /*
- * How the service that @word names (by name or id) of this project ended last: a document of
+ * How the service that @word names (by name, label or id, see cli/ends.h) ended last: a document of
  * app/history.h, new reference; NULL: none such is known.
  */
 json_t *berth_services_last_end(const struct berth_services *services, const char *word);
