@@ -25,9 +25,10 @@
  * has one of each, --instances makes more units, --workers more workers of one unit, a rolling
  * restart a second worker for a while. A worker is one process tree.
  *
- * Shared by the files of the supervisor and by nobody else. Of a unit: unit.c, announce.c,
- * document.c, record.c, environment.c, spawn.c, worker.c, ending.c, beside.c, users.c, keep.c,
- * sharing.c, rolling.c, checks.c, checks-notify.c, folder.c. Who writes what stands beside the fields.
+ * Shared by the files of the supervisor and by nobody else. Of a unit: unit.c, unit-timers.c,
+ * announce.c, document.c, record.c, environment.c, spawn.c, worker.c, ending.c, beside.c,
+ * users.c, keep.c, sharing.c, rolling.c, checks.c, checks-notify.c, folder.c. Who writes what
+ * stands beside the fields.
  */
 
 enum {
@@ -235,6 +236,12 @@ struct berth_unit {
 	regex_t *ready_pattern; /* owned; of --ready "log PATTERN"; NULL: none */
 };
 
+/* unit-timers.c */
+
+/* When its next timer is due, INT64_MAX: never; and what is due then. */
+int64_t berth_unit_deadline_ns(const struct berth_unit *unit);
+void berth_unit_run_timers(struct berth_unit *unit, int64_t now_ns);
+
 /* unit.c - workers, and what they are together */
 
 /* NULL: out of memory. @job is copied. */
@@ -278,9 +285,6 @@ void berth_unit_end(struct berth_unit *unit, enum berth_end_cause cause,
 		    enum berth_service_event event);
 /* The record, the ports file and their like are to be written, soon, once. */
 void berth_unit_touch(struct berth_unit *unit);
-/* When its next timer is due, INT64_MAX: never; and what is due then. */
-int64_t berth_unit_deadline_ns(const struct berth_unit *unit);
-void berth_unit_run_timers(struct berth_unit *unit, int64_t now_ns);
 /* What can be asked of more than one worker: only with one is it the command's own affair. */
 bool berth_unit_is_single(const struct berth_unit *unit);
 
