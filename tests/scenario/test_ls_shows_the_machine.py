@@ -291,10 +291,10 @@ def test_an_engine_that_hangs_is_waited_for_half_a_second_and_told_of(world):
         who = world.berth("who", "--json", "8000", env=env).json
         words = world.berth("who", "8000", env=env).err
         machine = world.berth("ls", "-m", "--json", env=env).json
-    said = ["a container engine did not answer within 0.5 s: containers may be missing, or their names"]
-    assert who["unseen"] == said and len(who["ports"][0]["holders"]) == 1
-    assert machine["unseen"] == said and [row["port"] for row in machine["listeners"]] == [8000]
-    assert said[0] in words and "sudo" not in words
+    said = "a container engine did not answer within 0.5 s: containers may be missing, or their names"
+    assert said in who["unseen"] and said in machine["unseen"] and said in words
+    assert [holder["pid"] for holder in who["ports"][0]["holders"] if holder["netns"] == "same"] == \
+        [row["pid"] for row in machine["listeners"]]
 
 
 @ids("D1", "N9")
