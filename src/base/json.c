@@ -92,3 +92,14 @@ const char **berth_json_strings(const json_t *array)
 		}
 	return strings;
 }
+
+bool berth_json_has(const json_t *array, const json_t *wanted)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item)
+		if (item == wanted)
+			return true;
+	return false;
+}

@@ -39,6 +39,8 @@ json_t *berth_json_pid(pid_t pid);
  * reference.
  */
 json_t *berth_json_parse(const char *text, size_t len);
+/* Is @wanted itself, not only its like, in the array? */
+bool berth_json_has(const json_t *array, const json_t *wanted);
 /*
  * A JSON array of strings as an argv, to free(); the strings stay the array's. NULL: it holds
  * anything else; out of memory.

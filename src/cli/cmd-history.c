@@ -111,17 +111,6 @@ static const struct berth_column columns[] = {
 	{ 0 },
 };
 
-static bool has(const json_t *array, const json_t *wanted)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (array, i, item)
-		if (item == wanted)
-			return true;
-	return false;
-}
-
 /* All that the operands mean, newest first, each once; without operands those of the project. */
 static int select_ends(const json_t *all, const struct berth_opt_list *operands,
 		       const struct berth_identity *here, bool any, json_t **ret_ends,
@@ -141,7 +130,7 @@ static int select_ends(const json_t *all, const struct berth_opt_list *operands,
 		json_array_extend(meant, found);
 	}
 	json_array_foreach (all, i, end)
-		if (operands->count ? has(meant, end)
+		if (operands->count ? berth_json_has(meant, end)
 				    : any || berth_history_find_is_of(end, here->root))
 			json_array_append(ends, end);
 	*ret_ends = BERTH_STEAL(ends);

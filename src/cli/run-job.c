@@ -215,11 +215,8 @@ static int load_dotenv(const char *path, bool must, struct berth_dotenv *ret_env
 	/* Python's virtual environments are folders of that name. */
 	if (!must && (r == -ENOENT || r == -EISDIR))
 		return 0;
-	if (r < 0) {
-		berth_err_errno(err, r, "cannot read '%s'", path);
-		err->code = BERTH_ERR_CONFIG;
-		return r;
-	}
+	if (r < 0)
+		return berth_err_errno(err, r, "cannot read '%s'", path);
 	return berth_dotenv_parse(text, len, path, ret_env, err);
 }
 

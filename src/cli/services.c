@@ -98,17 +98,6 @@ void berth_services_deinit(struct berth_services *services)
 	berth_registry_close(&services->registry);
 }
 
-static bool has(const json_t *array, const json_t *wanted)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (array, i, item)
-		if (item == wanted)
-			return true;
-	return false;
-}
-
 int berth_services_select(struct berth_services *services, const struct berth_opt_list *operands,
 			  json_t **ret_found, struct berth_err *err)
 {
@@ -129,7 +118,7 @@ int berth_services_select(struct berth_services *services, const struct berth_op
 		if (r < 0)
 			return r;
 		json_array_foreach (found, j, record)
-			if (!has(all, record))
+			if (!berth_json_has(all, record))
 				json_array_append(all, record);
 	}
 	*ret_found = BERTH_STEAL(all);

@@ -4,7 +4,7 @@
 
 import os
 
-from berthtest import USAGE, answer, ids, port_of, root_and_user
+from berthtest import OWN_FAILURE, USAGE, answer, ids, port_of, root_and_user
 from stacks import Stack, program, teller
 
 
@@ -48,8 +48,8 @@ def test_run_reads_a_link_called_env(world):
 def test_what_can_not_be_read_is_said(world):
     os.mkfifo(os.path.join(world.project, ".env"))
     Stack(world, web=program("pass"))
-    for command in (["config"], ["up"], ["run", "--", "true"]):
-        result = world.berth(*command, check=USAGE)
+    for command, code in ((["config"], USAGE), (["up"], USAGE), (["run", "--", "true"], OWN_FAILURE)):
+        result = world.berth(*command, check=code)
         assert "cannot read" in result.err and ".env" in result.err, result
 
 

@@ -26,7 +26,7 @@ def test_a_copy_and_another_file_are_named(world):
     world.write("my stack.yaml", open(f"{stack.folder}/berth.yaml", encoding="utf-8").read())
     stack.berth("up", "-d", "-f", "my stack.yaml", "--as=demo")
     wait_until(lambda: set(stack.states()) == {"other"}, "it has ended")
-    result = stack.berth("restart", "quick", check=UNKNOWN)
+    result = stack.berth("restart", "shop+demo/quick", check=UNKNOWN)
     assert f"berth up -d -f '{stack.folder}/my stack.yaml' --as=demo quick\n" in result.err, result
     command = result.err.partition("to start it: berth ")[2].strip()
     world.run(["sh", "-c", f'exec "$0" {command}', BERTH])
