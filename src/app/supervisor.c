@@ -353,11 +353,16 @@ static void live(struct berth_supervisor *supervisor)
 	berth_stack_run_end(supervisor);
 }
 
-static void deinit(struct berth_supervisor *supervisor)
+static void let_go(struct berth_supervisor *supervisor)
 {
 	while (supervisor->unit_count)
 		remove_unit(supervisor, supervisor->unit_count - 1);
 	berth_stack_run_end(supervisor);
+}
+
+static void deinit(struct berth_supervisor *supervisor)
+{
+	let_go(supervisor);
 	free(supervisor->units);
 	for (size_t i = 0; i < BERTH_ARRAY_SIZE(supervisor->filters); i++)
 		berth_notify_program_deinit(&supervisor->filters[i]);
@@ -409,6 +414,8 @@ int berth_supervisor_run(struct berth_job *job, int report_fd, int starter_fd)
 	if (r == 0)
 		r = add_units(supervisor, &err);
 	if (r < 0) {
+		/* Whoever hears of it may want ports and name for something else, at once. */
+		let_go(supervisor);
 		supervisor->exit_code = exit_of(&err);
 		berth_supervisor_tell_starter(supervisor, BERTH_NOTE_FAILED, supervisor->exit_code,
 					      &err);
