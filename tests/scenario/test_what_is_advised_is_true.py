@@ -2,11 +2,9 @@
 # scenario/test_what_is_advised_is_true.py - F9: what a refused command says, and what it says to do instead
 """Hints that were wrong for what runs in a stack, or was stopped meanwhile."""
 
-import os
-
 import pytest
 
-from berthtest import BERTH, TIMED_OUT, UNKNOWN, ids, wait_until
+from berthtest import BERTH, TIMED_OUT, UNKNOWN, Process, has_socket, ids, wait_until
 from stacks import Stack, fifo, let_go, shell
 
 
@@ -51,10 +49,9 @@ def test_what_was_given_up_does_not_wait(world):
                   dep=shell("exec sleep 1000", depends_on=["base"]), other=shell("exec sleep 1000"))
     up = stack.start("up", "-d")
     stack.await_state("base", "starting")
-    files = f"/proc/{stack.services()['base']['supervisor_pid']}/fd"
-    before = len(os.listdir(files))
     wait = stack.start("wait", "dep")
-    wait_until(lambda: len(os.listdir(files)) > before, "it waits")
+    # It sleeps for the first time when it has asked.
+    wait_until(lambda: has_socket(wait.pid) and Process(wait.pid).state == "S", "it waits")
     stack.berth("status", check=None)  # who is answered later has been heard later
     let_go(gate)
     assert wait.wait() == 1 and up.wait() == 1, wait
