@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from berthtest import BERTH, alive, ids, wait_until
+from berthtest import SLOW, BERTH, alive, ids, wait_until
 from stacks import Stack, program, shell
 
 DEAF = "import signal; signal.signal(15, signal.SIG_IGN); print('x'); signal.pause()\nwhile True: signal.pause()"
@@ -150,7 +150,7 @@ def test_who_stops_a_service_waits_for_a_place_where_there_is_none(world, comman
     crowd = Crowd(world, 100)
     stop = crowd.stack.start(command, "stub", "--grace", "0")
     with pytest.raises(pytest.fail.Exception):
-        wait_until(lambda: stop.popen.poll() is not None or not alive(crowd.supervisor), "it waits", deadline=2)
+        wait_until(lambda: stop.popen.poll() is not None or not alive(crowd.supervisor), "it waits", deadline=2 / SLOW)
     crowd.opened.close()
     assert stop.wait() == 0, stop
     crowd.assert_other_lives()
@@ -161,7 +161,7 @@ def test_a_wait_comes_again_where_there_is_no_place(world):
     crowd = Crowd(world, 100)
     wait = crowd.stack.start("wait", "other")
     with pytest.raises(pytest.fail.Exception):
-        wait_until(lambda: wait.popen.poll() is not None, "it waits", deadline=1)
+        wait_until(lambda: wait.popen.poll() is not None, "it waits", deadline=1 / SLOW)
     crowd.opened.close()
     assert wait.wait() == 0, wait
 
