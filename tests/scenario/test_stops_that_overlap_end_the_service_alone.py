@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from berthtest import SLOW, BERTH, alive, ids, wait_until
+from berthtest import BERTH, SLOW, alive, ids, wait_until
 from stacks import Stack, program, shell
 
 DEAF = "import signal; signal.signal(15, signal.SIG_IGN); print('x'); signal.pause()\nwhile True: signal.pause()"
