@@ -134,9 +134,10 @@ def test_who_stops_a_service_has_a_place_where_many_wait(world):
     """The supervisor hung up without a word on the 65th client, which took it for stuck and killed it."""
     stack = Stack(world, a=sleeper(), other=sleeper())
     services = stack.up()
-    waits = [stack.start("wait", "--for=stopped", "a") for _ in range(64)]
     supervisor = services["a"]["supervisor_pid"]
-    wait_until(lambda: len(os.listdir(f"/proc/{supervisor}/fd")) > 64, "they wait")
+    before = min(len(os.listdir(f"/proc/{supervisor}/fd")) for _ in range(20))
+    waits = [stack.start("wait", "--for=stopped", "a") for _ in range(64)]
+    wait_until(lambda: len(os.listdir(f"/proc/{supervisor}/fd")) >= before + 64, "they wait")
     stack.berth("stop", "other")
     assert stack.states() == {"a": "ready"} and alive(supervisor)
     stack.berth("stop", "a")
