@@ -129,3 +129,12 @@ int berth_control_ask_at(const char *name, const json_t *request, int timeout_ms
 		poll(NULL, 0, BERTH_CONTROL_AGAIN_MS);
 	}
 }
+
+bool berth_control_is_responsive(const char *name, int timeout_ms)
+{
+	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
+	BERTH_AUTO_JSON json_t *answer = NULL;
+	int r = berth_control_ask_at(name, request, timeout_ms, &answer, NULL);
+
+	return r == 0 || r == -EBUSY;
+}

@@ -49,6 +49,8 @@ BERTH_MUST_USE int berth_control_receive(int fd, int timeout_ms, json_t **ret_an
 /* Both. */
 BERTH_MUST_USE int berth_control_ask(int fd, const json_t *request, int pass_fd, int timeout_ms,
 				     json_t **ret_answer, struct berth_err *err);
+/* Does the supervisor at @name answer within @timeout_ms? That it has no place for us is an answer, too. */
+bool berth_control_is_responsive(const char *name, int timeout_ms);
 /* Connect as well, and again while it is busy; -EBUSY: it has been, all the time. */
 BERTH_MUST_USE int berth_control_ask_at(const char *name, const json_t *request, int timeout_ms,
 					json_t **ret_answer, struct berth_err *err);

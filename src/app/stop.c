@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "app/control.h"
-#include "app/find.h"
 #include "app/stop-order.h"
 #include "app/sweep.h"
 #include "app/unit.h"
@@ -45,14 +44,11 @@ static int clear_up_ms(const json_t *record)
 	return CLEAR_UP_MS + (order ? (int)berth_stop_order_patience_ms(order) : 0);
 }
 
-/* That it has no place for us is an answer, too. */
 static bool is_responsive(const json_t *record)
 {
-	BERTH_AUTO_JSON json_t *hello = json_pack("{s:s}", "do", "status");
-	BERTH_AUTO_JSON json_t *answer = NULL;
-	int r = berth_find_ask(record, hello, HELLO_MS, &answer, NULL);
+	const char *socket = json_string_value(berth_registry_private(record, "socket"));
 
-	return r == 0 || r == -EBUSY;
+	return socket && berth_control_is_responsive(socket, HELLO_MS);
 }
 
 /* It has ended, or is just ending, by somebody else's doing. */

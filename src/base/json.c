@@ -103,3 +103,10 @@ bool berth_json_has(const json_t *array, const json_t *wanted)
 			return true;
 	return false;
 }
+
+bool berth_json_has_same(const json_t *a, const json_t *b, const char *key)
+{
+	const json_t *one = json_object_get(a, key), *other = json_object_get(b, key);
+
+	return one == other || json_equal(one, other);
+}

@@ -39,6 +39,8 @@ json_t *berth_json_pid(pid_t pid);
  * reference.
  */
 json_t *berth_json_parse(const char *text, size_t len);
+/* Have two objects the same under @key, or neither anything? */
+bool berth_json_has_same(const json_t *a, const json_t *b, const char *key);
 /* Is @wanted itself, not only its like, in the array? */
 bool berth_json_has(const json_t *array, const json_t *wanted);
 /*

@@ -71,15 +71,6 @@ static int64_t patience_ms(const struct down_args *args, const json_t *records)
 	return sum < BERTH_CLI_WAIT_MAX_MS ? sum : BERTH_CLI_WAIT_MAX_MS;
 }
 
-static bool is_responsive(const char *socket_name)
-{
-	BERTH_AUTO_JSON json_t *request = json_pack("{s:s}", "do", "status");
-	BERTH_AUTO_JSON json_t *answer = NULL;
-	int r = berth_control_ask_at(socket_name, request, HELLO_MS, &answer, NULL);
-
-	return r == 0 || r == -EBUSY;
-}
-
 /* Somebody else may have given them more time than we do: then for as long as that takes. */
 static int ask(struct berth_cli *cli, const struct down_args *args, const char *socket_name,
 	       int64_t wait_ms, json_t **ret_answer, struct berth_err *err)
@@ -94,7 +85,7 @@ static int ask(struct berth_cli *cli, const struct down_args *args, const char *
 				      json_string(cli->operands.items[i]));
 	do
 		r = berth_control_ask_at(socket_name, request, (int)wait_ms, ret_answer, err);
-	while (r == -ETIMEDOUT && is_responsive(socket_name));
+	while (r == -ETIMEDOUT && berth_control_is_responsive(socket_name, HELLO_MS));
 	return r;
 }
 

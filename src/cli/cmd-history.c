@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/end-text.h"
+#include "cli/ends.h"
 #include "cli/services.h"
 #include "cli/table.h"
 
@@ -40,17 +41,12 @@ static void format_ports(const json_t *row, struct berth_str *text)
 static void format_service(const json_t *row, const json_t *value, int64_t now_ms,
 			   struct berth_str *text)
 {
-	int64_t instance = berth_json_int(row, "instance", 1);
-	const char *copy = berth_json_string(row, "copy", "");
+	char label[BERTH_ENDS_LABEL_SIZE];
 
-	if (berth_history_is_freed(row)) {
+	if (berth_history_is_freed(row))
 		format_ports(row, text);
-		return;
-	}
-	berth_str_addf(text, "%s%s%s/%s", berth_json_string(row, "project", "?"), *copy ? "+" : "",
-		       copy, berth_json_string(row, "service", "?"));
-	if (instance > 1)
-		berth_str_addf(text, ".%lld", (long long)instance);
+	else
+		berth_str_add(text, berth_ends_label(row, label));
 }
 
 /* "node 812, SIGTERM by berth free, 2 min ago" */

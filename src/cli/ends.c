@@ -72,13 +72,6 @@ const char *berth_ends_label(const json_t *end, char buf[BERTH_ENDS_LABEL_SIZE])
 	return buf;
 }
 
-static bool has_same(const json_t *a, const json_t *b, const char *key)
-{
-	const json_t *one = json_object_get(a, key), *other = json_object_get(b, key);
-
-	return one == other || json_equal(one, other);
-}
-
 bool berth_ends_is_of_stack(const json_t *records, const json_t *end)
 {
 	int64_t ended_ms;
@@ -92,7 +85,8 @@ bool berth_ends_is_of_stack(const json_t *records, const json_t *end)
 		const json_t *service = berth_registry_service(record);
 		struct berth_proc_id id = berth_registry_process(record, "supervisor");
 
-		if (has_same(service, end, "stack") && has_same(service, end, "copy") &&
+		if (berth_json_has_same(service, end, "stack") &&
+		    berth_json_has_same(service, end, "copy") &&
 		    berth_procfs_start_ms(id.start_ticks) <= ended_ms)
 			return true;
 	}
@@ -101,12 +95,13 @@ bool berth_ends_is_of_stack(const json_t *records, const json_t *end)
 
 bool berth_ends_is_same_service(const json_t *a, const json_t *b)
 {
-	return has_same(a, b, "root") && has_same(a, b, "service") && has_same(a, b, "copy");
+	return berth_json_has_same(a, b, "root") && berth_json_has_same(a, b, "service") &&
+	       berth_json_has_same(a, b, "copy");
 }
 
 bool berth_ends_is_same_instance(const json_t *a, const json_t *b)
 {
-	return berth_ends_is_same_service(a, b) && has_same(a, b, "instance");
+	return berth_ends_is_same_service(a, b) && berth_json_has_same(a, b, "instance");
 }
 
 bool berth_ends_has_completed(const json_t *end)

@@ -85,13 +85,6 @@ static int say_foreground(const json_t *service, struct berth_err *err)
 	return -ENOENT;
 }
 
-static bool has_same(const json_t *a, const json_t *b, const char *key)
-{
-	const json_t *one = json_object_get(a, key), *other = json_object_get(b, key);
-
-	return one == other || json_equal(one, other);
-}
-
 /* Is the same instance there already, in a later life? */
 static bool has_instance(const json_t *documents, const json_t *end)
 {
@@ -208,12 +201,13 @@ bool berth_log_sources_check(struct berth_log_sources *sources)
 
 static bool is_same_service(const struct berth_log_source *a, const struct berth_log_source *b)
 {
-	return has_same(a->service, b->service, "service");
+	return berth_json_has_same(a->service, b->service, "service");
 }
 
 static bool is_same_place(const struct berth_log_source *a, const struct berth_log_source *b)
 {
-	return has_same(a->service, b->service, "root") && has_same(a->service, b->service, "copy");
+	return berth_json_has_same(a->service, b->service, "root") &&
+	       berth_json_has_same(a->service, b->service, "copy");
 }
 
 /* "api.1"; where that could be two of them, what berth ls calls it. */
